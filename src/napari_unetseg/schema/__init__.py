@@ -1,0 +1,1 @@
+"""The frozen words that every layer shares: configuration, model card, events, errors."""
