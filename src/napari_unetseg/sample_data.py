@@ -1,0 +1,29 @@
+"""The samples that napari lists under File > Open Sample: simulated nuclei with their true labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def cells_2d() -> list[LayerData]:
+    """Give one image (Y, X) and its labels."""
+    return _layers((512, 512))
+
+
+def cells_3d() -> list[LayerData]:
+    """Give one stack (Z, Y, X) and its labels."""
+    return _layers((32, 256, 256))
+
+
+def cells_time() -> list[LayerData]:
+    """Give a time series (T, Y, X) and its labels; an object keeps its id while it moves."""
+    return _layers((256, 256), time_points=8)
+
+
+def _layers(shape: tuple[int, ...], *, time_points: int | None = None) -> list[LayerData]:
+    from napari_unetseg.images.simulate import simulate
+
+    image, labels = simulate(shape, seed=0, time_points=time_points)
+    return [(image, {"name": "nuclei"}, "image"), (labels, {"name": "nuclei truth"}, "labels")]
