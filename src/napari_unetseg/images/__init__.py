@@ -1,0 +1,1 @@
+"""Images: axes, reading, writing, normalisation, tiles, simulation (numpy; no torch)."""

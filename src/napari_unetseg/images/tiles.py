@@ -1,0 +1,148 @@
+"""Cut an image into overlapping tiles (Ronneberger et al. 2015, fig. 2): integers that say what to read and to write.
+
+  read = write grown by the halo, cut at the padded image
++-----------------------+
+|   halo                |      padded image = mirror + image + mirror
+|   +---------------+   |      the writes of all tiles partition it
+|   |     write     |   |      all offsets are multiples of the network's divisor,
+|   +---------------+   |      so a tile pools the same pixels as the whole image would
++-----------------------+
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unetseg.schema.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What to read and what to write, one slice per spatial axis, in coordinates of the padded image."""
+
+    read: tuple[slice, ...]
+    write: tuple[slice, ...]
+
+    @property
+    def halos(self) -> tuple[tuple[int, int], ...]:
+        """Pixels read before and after what is written, per axis."""
+        return tuple((w.start - r.start, r.stop - w.stop) for r, w in zip(self.read, self.write, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class TilePlan:
+    """All tiles of an image of `shape`; `before` mirrored pixels precede it inside the `padded` image."""
+
+    shape: tuple[int, ...]
+    padded: tuple[int, ...]
+    before: tuple[int, ...]
+    tiles: tuple[Tile, ...]
+
+
+def plan(
+    shape: tuple[int, ...],
+    *,
+    tile: tuple[int, ...],
+    halo: tuple[int, ...],
+    divisor: tuple[int, ...],
+    border: tuple[int, ...] | None = None,
+) -> TilePlan:
+    """Lay tiles of at most `tile` written pixels, in C order; all arguments hold one number per spatial axis.
+
+    `halo` is the context each tile reads around what it writes; `border` the mirrored context around the image. Both
+    are rounded up to the divisor.
+    """
+    border = border or (0,) * len(shape)
+    _check(shape, tile=tile, halo=halo, divisor=divisor, border=border)
+    before = tuple(_round_up(b, d) for b, d in zip(border, divisor, strict=True))
+    padded = tuple(_round_up(b + n + b, d) for b, n, d in zip(before, shape, divisor, strict=True))
+    rows = [
+        _cut_axis(length, tile=t, halo=_round_up(h, d))
+        for length, t, h, d in zip(padded, tile, halo, divisor, strict=True)
+    ]
+    tiles = tuple(
+        Tile(read=tuple(read for read, _ in pairs), write=tuple(write for _, write in pairs))
+        for pairs in product(*rows)
+    )
+    return TilePlan(shape=tuple(shape), padded=padded, before=before, tiles=tiles)
+
+
+def read_mirrored(image: Any, *, plan: TilePlan, region: tuple[slice, ...]) -> npt.NDArray[Any]:
+    """Copy a `region` (in padded coordinates) of the mirror-extended `image` (C, ...spatial) into a contiguous array.
+
+    Mirroring is numpy's 'reflect' (the border pixel is not doubled), repeated where the image is smaller than the
+    padding. Only the pixels that are needed are read, so `image` may be lazy.
+    """
+    if tuple(image.shape[1:]) != plan.shape:
+        raise InputError(
+            f"the image has shape {tuple(image.shape[1:])}, the tiles are for {plan.shape}; plan them anew"
+        )
+    indices = [_mirror(r, before=b, length=n) for r, b, n in zip(region, plan.before, plan.shape, strict=True)]
+    box = tuple(slice(int(index.min()), int(index.max()) + 1) for index in indices)
+    result = np.asarray(image[(slice(None), *box)])  # (C, ...box), a view where the image is an array
+    for axis, (index, part) in enumerate(zip(indices, box, strict=True), start=1):
+        is_mirrored = (np.diff(index) != 1).any()
+        if is_mirrored:
+            result = np.take(result, index - part.start, axis=axis)
+    return np.array(result, order="C")
+
+
+def choose_tile(
+    shape: tuple[int, ...],
+    *,
+    divisor: tuple[int, ...],
+    halo: tuple[int, ...],
+    bytes_per_pixel: float,
+    budget: int,
+    largest: int = 1024,
+) -> tuple[int, ...]:
+    """Return the largest tile, with equal edges as far as the image allows, whose read window fits `budget` bytes.
+
+    No edge exceeds `largest` or the image rounded up to the divisor. If nothing fits, the smallest tile is returned.
+    """
+    whole = tuple(_round_up(n, d) for n, d in zip(shape, divisor, strict=True))
+    step = max(divisor)
+    for edge in range(max(largest, step) // step * step, 0, -step):
+        tile = tuple(min(edge // d * d, n) for n, d in zip(whole, divisor, strict=True))
+        window = (min(t + 2 * _round_up(h, d), n) for t, h, d, n in zip(tile, halo, divisor, whole, strict=True))
+        if math.prod(window) * bytes_per_pixel <= budget:
+            return tile
+    return tuple(divisor)
+
+
+def _mirror(region: slice, *, before: int, length: int) -> npt.NDArray[np.intp]:
+    """Return the image index of each padded position: reflection without the border pixel, as often as needed."""
+    period = max(2 * (length - 1), 1)
+    position = np.arange(region.start - before, region.stop - before) % period
+    return np.minimum(position, period - position) if length > 1 else np.zeros_like(position)
+
+
+def _cut_axis(length: int, *, tile: int, halo: int) -> list[tuple[slice, slice]]:
+    """Return the (read, write) slices along one axis; the last is smaller where `tile` does not divide `length`."""
+    starts = range(0, length, tile)
+    writes = [slice(start, min(start + tile, length)) for start in starts]
+    return [(slice(max(w.start - halo, 0), min(w.stop + halo, length)), w) for w in writes]
+
+
+def _round_up(value: int, divisor: int) -> int:
+    return -(-value // divisor) * divisor
+
+
+def _check(shape: tuple[int, ...], **per_axis: tuple[int, ...]) -> None:
+    for name, values in per_axis.items():
+        if len(values) != len(shape):
+            raise InputError(f"{name} needs one number for each of the {len(shape)} spatial axes, got {values}")
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        raise InputError(f"an image to tile needs 1 to 3 spatial axes, none of them empty; got shape {shape}")
+    if min(per_axis["divisor"]) < 1 or min(per_axis["halo"]) < 0 or min(per_axis["border"]) < 0:
+        raise InputError(f"divisors must be at least 1, halo and border at least 0; got {per_axis}")
+    for tile, divisor in zip(per_axis["tile"], per_axis["divisor"], strict=True):
+        if tile < 1 or tile % divisor:
+            use = _round_up(max(tile, 1), divisor)
+            raise InputError(f"tile size must be a multiple of {divisor}, got {tile}; use {use}")
