@@ -1,0 +1,1 @@
+"""Model files and the library of models (safetensors; no torch)."""
