@@ -1,0 +1,1 @@
+"""Labels: training targets, weights, decoding, linking, scores (numpy; no torch)."""

@@ -1,0 +1,107 @@
+"""Turn the maps a network gives into instance labels: threshold, seeds, watershed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from napari_unetseg.labels.clean import drop_small, fill_holes, renumber
+from napari_unetseg.schema.config import DecodingConfig, TargetConfig, TargetKind
+from napari_unetseg.schema.errors import InputError, JobError
+
+LEVELS = 255
+"""Steps of the landscape that is flooded; few enough for bytes, which are faster than floats."""
+
+
+def decode(probability: NDArray[Any], *, config: DecodingConfig, target: TargetConfig) -> NDArray[np.uint32]:
+    """Return objects 1..n in raster order from maps (K, [Z,] Y, X): class probabilities, then the distance if any.
+
+    Foreground is where the background is improbable. A face-connected piece of it with no or one seed is one object;
+    a piece with more is flooded from its seeds. Each piece is decoded by itself, so an object depends on the
+    pixels of its piece and on nothing else.
+    """
+    _check(probability, target=target)
+    foreground = 1 - probability[0] > config.threshold
+    score = seed_score(probability, kind=target.kind)
+    pieces, count = _label(foreground)
+    seeds, seed_count = _label(foreground & (score > config.seed_threshold))
+    labels = _grow(pieces, seeds, score, piece_count=count, seed_count=seed_count)
+    labels = drop_small(labels, min_size=config.min_size)
+    if config.fill_holes:
+        labels = fill_holes(labels)
+    return renumber(labels)
+
+
+def seed_score(probability: NDArray[Any], *, kind: TargetKind) -> NDArray[np.float32]:
+    """Return in [0, 1] how surely a pixel lies inside one object, away from others.
+
+    'boundary': the interior probability, low wherever boundary or background are likely. 'distance': the distance.
+    'both': their mean, so that a gap in the boundary must be confirmed by the distance before it joins two objects.
+    """
+    match kind:
+        case "boundary":
+            score = probability[1]
+        case "distance":
+            score = probability[2]
+        case "both":
+            score = (probability[1] + probability[3]) / 2
+    return np.asarray(score, dtype=np.float32)
+
+
+def _check(probability: NDArray[Any], *, target: TargetConfig) -> None:
+    if probability.ndim not in (3, 4) or len(probability) != target.out_channels:
+        raise InputError(
+            f"maps of shape {probability.shape} do not fit target '{target.kind}'; "
+            f"pass {target.out_channels} maps as (K, Y, X) or (K, Z, Y, X)"
+        )
+    if not np.isfinite(probability).all():
+        raise JobError(
+            "the network gave values that are not finite (NaN or infinite); "
+            "predict with precision float32, and check the image and the model"
+        )
+
+
+def _label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    """Return the face-connected components of a mask, numbered in raster order, and their count."""
+    components = np.zeros(mask.shape, dtype=np.int32)
+    return components, int(ndimage.label(mask, output=components))
+
+
+def _grow(
+    pieces: NDArray[np.int32],
+    seeds: NDArray[np.int32],
+    score: NDArray[np.float32],
+    *,
+    piece_count: int,
+    seed_count: int,
+) -> NDArray[np.int32]:
+    """Give every pixel of a piece to one of its seeds; a piece without a seed gets a number after the last seed."""
+    piece_of_seed = np.zeros(seed_count + 1, dtype=np.intp)
+    where = np.flatnonzero(seeds)
+    piece_of_seed[seeds.ravel()[where]] = pieces.ravel()[where]
+    seeds_in = np.bincount(piece_of_seed[1:], minlength=piece_count + 1)
+
+    owner = np.arange(seed_count, seed_count + piece_count + 1, dtype=np.int32)
+    owner[0] = 0
+    owner[piece_of_seed[1:]] = np.arange(1, seed_count + 1, dtype=np.int32)
+    labels = owner[pieces]
+    boxes = ndimage.find_objects(pieces) if (seeds_in > 1).any() else []
+    for piece in np.flatnonzero(seeds_in > 1):
+        box = boxes[piece - 1]
+        is_inside = pieces[box] == piece
+        labels[box][is_inside] = _flood(score[box], np.where(is_inside, seeds[box], 0), is_inside)[is_inside]
+    return labels
+
+
+def _flood(score: NDArray[np.float32], seeds: NDArray[np.int32], is_inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Grow seeds over a piece from high scores to low ones (watershed; two fronts meet where the score is lowest)."""
+    landscape = np.rint(LEVELS * (1 - np.clip(score, 0, 1))).astype(np.uint8)
+    # The inside of a seed has nothing to flood: left out, most pixels never enter the queue.
+    is_core = ndimage.binary_erosion(seeds, border_value=1)
+    markers = np.where(is_core, 0, seeds)
+    flooded = watershed(landscape, markers, mask=is_inside & ~is_core)  # type: ignore[no-untyped-call]
+    return np.where(is_core, seeds, flooded)

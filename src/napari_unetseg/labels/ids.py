@@ -1,0 +1,66 @@
+"""Check instance ids and make them consecutive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_unetseg.schema.errors import InputError
+
+IGNORE = -1
+"""Label of a pixel that counts neither as object nor as background."""
+
+
+def compact(labels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """Return labels renumbered 1..n in the order of their ids, and the former ids (`ids[0]` is 0).
+
+    0 stays background and -1 stays "ignore"; ids may be sparse and as large as their type allows.
+    """
+    lowest, highest = check_ids(labels)
+    if highest < 4 * labels.size + 1024:
+        return _compact_by_table(labels, lowest=lowest, highest=highest)
+    unique, inverse = np.unique(labels, return_inverse=True)
+    table = np.cumsum(unique > 0, dtype=np.int32)
+    table[unique < 0] = IGNORE
+    ids = np.concatenate([np.zeros(1, unique.dtype), unique[unique > 0]])
+    return table[inverse].reshape(labels.shape), ids
+
+
+def object_boxes(objects: NDArray[np.int32]) -> list[tuple[slice, ...]]:
+    """Return the bounding box of each object of a compact label map, in the order of the ids."""
+    return ndimage.find_objects(objects) if objects.size else []
+
+
+def check_ids(labels: NDArray[Any]) -> tuple[int, int]:
+    """Return the lowest and the highest id; refuse what is not a map of instance ids."""
+    if labels.dtype == bool:
+        raise InputError(
+            "labels must hold one id per object, got a boolean mask; number its connected components first"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(f"labels must be integers, got {labels.dtype}; cast them if every value is a whole number")
+    if not labels.size:
+        return 0, 0
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < IGNORE:
+        raise InputError(f"labels must be 0 or more, or -1 to ignore a pixel, got {lowest}; renumber the objects")
+    return lowest, highest
+
+
+def _compact_by_table(labels: NDArray[Any], *, lowest: int, highest: int) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    index = labels.astype(np.intp, copy=False)
+    # One entry per id, and a last one that index -1 reaches.
+    is_present = np.zeros(highest + 2, dtype=bool)
+    is_present[index.ravel()] = True
+    is_present[[0, -1]] = False
+    ids = np.flatnonzero(is_present).astype(labels.dtype)
+    ids = np.concatenate([np.zeros(1, labels.dtype), ids])
+    if len(ids) == highest + 1:
+        return labels.astype(np.int32, copy=False), ids
+    table = np.cumsum(is_present, dtype=np.int32)
+    table[0] = 0
+    table[-1] = IGNORE if lowest < 0 else table[-1]
+    return table[index], ids

@@ -1,0 +1,228 @@
+"""Score label maps against the truth: matched objects (AP, F1, PQ, SEG) and pixels (IoU, Dice, accuracy)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetseg.labels.confusion import confusion_scores, dice
+from napari_unetseg.labels.ids import check_ids, compact
+from napari_unetseg.schema.errors import InputError
+
+THRESHOLDS = (50, 55, 60, 65, 70, 75, 80, 85, 90)
+"""IoU (%) from which two objects are taken for the same one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many objects were found, invented and missed at one IoU threshold; adds up over images."""
+
+    true_positive: int = 0
+    false_positive: int = 0
+    false_negative: int = 0
+    iou_sum: float = 0.0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.true_positive + other.true_positive,
+            self.false_positive + other.false_positive,
+            self.false_negative + other.false_negative,
+            self.iou_sum + other.iou_sum,
+        )
+
+    @property
+    def ap(self) -> float:
+        """Average precision TP / (TP + FP + FN) as in the Data Science Bowl 2018; 1 where there is nothing to find."""
+        return _share(self.true_positive, self.true_positive + self.false_positive + self.false_negative)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall; 1 where there is nothing to find."""
+        return _share(self.true_positive, self.true_positive + (self.false_positive + self.false_negative) / 2)
+
+    @property
+    def pq(self) -> float:
+        """Panoptic quality: F1 times the mean IoU of the matches (Kirillov et al. 2019, eq. 1)."""
+        return _share(self.iou_sum, self.true_positive + (self.false_positive + self.false_negative) / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageScores:
+    """What one image contributes: object counts per threshold, the sum of SEG, pixels as `[truth, predicted]`."""
+
+    counts: tuple[Counts, ...]
+    seg_sum: float
+    histogram: NDArray[np.int64]
+    objects_predicted: int
+    objects_truth: int
+
+    @property
+    def mean_ap(self) -> float:
+        """Mean of the average precision over all thresholds."""
+        return sum(counts.ap for counts in self.counts) / len(self.counts)
+
+    @property
+    def seg(self) -> float | None:
+        """SEG of the Cell Tracking Challenge, none without true objects."""
+        return self.seg_sum / self.objects_truth if self.objects_truth else None
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Pairs of objects with an IoU of 0.5 or more, by their ids, each object in one pair at most."""
+
+    predicted: NDArray[Any]
+    truth: NDArray[Any]
+    iou: NDArray[np.float64]
+
+
+def match(predicted: NDArray[Any], truth: NDArray[Any]) -> Matches:
+    """Return which predicted object is which true one."""
+    overlap = _overlap(predicted, truth)
+    return Matches(overlap.predicted_ids[overlap.predicted], overlap.truth_ids[overlap.truth], overlap.iou)
+
+
+def score(predicted: NDArray[Any], truth: NDArray[Any]) -> ImageScores:
+    """Compare one label map with its truth; pixels where the truth is -1 count for nothing."""
+    overlap = _overlap(predicted, truth)
+    counts = tuple(
+        Counts(found, overlap.objects_predicted - found, overlap.objects_truth - found, float(overlap.iou[same].sum()))
+        for same in (100 * overlap.shared >= percent * overlap.union for percent in THRESHOLDS)
+        for found in (int(same.sum()),)
+    )
+    return ImageScores(counts, overlap.seg_sum, overlap.histogram, overlap.objects_predicted, overlap.objects_truth)
+
+
+def summarize(scores: Sequence[ImageScores], names: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return the scores of a data set, ready for JSON: counts pooled over images, and means over images beside them.
+
+    A score that is not defined (no image, or SEG without true objects) is None. Where neither prediction nor truth
+    has an object, AP, F1, PQ and Dice are 1: nothing to find, and nothing invented.
+    """
+    names = names if names is not None else [f"image {number}" for number in range(1, len(scores) + 1)]
+    pooled = [sum(counts, Counts()) for counts in zip(*(image.counts for image in scores), strict=True)]
+    histogram = sum((image.histogram for image in scores), np.zeros((2, 2), dtype=np.int64))
+    by_image = {_key(percent): _mean([image.counts[i].ap for image in scores]) for i, percent in enumerate(THRESHOLDS)}
+    truth_count = sum(image.objects_truth for image in scores)
+    return {
+        "images": len(scores),
+        "objects_truth": truth_count,
+        "objects_predicted": sum(image.objects_predicted for image in scores),
+        "ap": {_key(percent): pooled[i].ap if scores else None for i, percent in enumerate(THRESHOLDS)},
+        "mean_ap": _mean([counts.ap for counts in pooled]),
+        "ap_by_image": by_image,
+        "mean_ap_by_image": _mean([image.mean_ap for image in scores]),
+        "f1": pooled[0].f1 if scores else None,
+        "pq": pooled[0].pq if scores else None,
+        "seg": sum(image.seg_sum for image in scores) / truth_count if truth_count else None,
+        **confusion_scores(histogram),
+        "dice": dice(histogram) if scores else None,
+        "per_image": [_row(image, name) for image, name in zip(scores, names, strict=True)],
+    }
+
+
+def _row(image: ImageScores, name: str) -> dict[str, Any]:
+    at_half = image.counts[0]
+    return {
+        "name": name,
+        "objects_predicted": image.objects_predicted,
+        "objects_truth": image.objects_truth,
+        "ap50": at_half.ap,
+        "mean_ap": image.mean_ap,
+        "f1": at_half.f1,
+        "pq": at_half.pq,
+        "seg": image.seg,
+        "dice": dice(image.histogram),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Overlap:
+    """Pairs of compact ids with an IoU of 0.5 or more, and what they were found in."""
+
+    predicted: NDArray[np.intp]
+    truth: NDArray[np.intp]
+    shared: NDArray[np.int64]
+    union: NDArray[np.int64]
+    seg_sum: float
+    histogram: NDArray[np.int64]
+    objects_predicted: int
+    objects_truth: int
+    predicted_ids: NDArray[Any]
+    truth_ids: NDArray[Any]
+
+    @property
+    def iou(self) -> NDArray[np.float64]:
+        """Shared pixels as a share of the pixels of either."""
+        return self.shared / self.union
+
+
+def _overlap(predicted: NDArray[Any], truth: NDArray[Any]) -> _Overlap:
+    """Count shared pixels of all pairs of objects that touch, and keep the pairs that match.
+
+    An IoU above 0.5 makes a pair unique. At exactly 0.5 an object may consist of two halves that both match;
+    the one with the lower id is taken, which is as good as any other assignment.
+    """
+    if predicted.shape != truth.shape:
+        raise InputError(
+            f"prediction has shape {predicted.shape}, truth has shape {truth.shape}; compare images of the same size"
+        )
+    if check_ids(predicted)[0] < 0:
+        raise InputError("a prediction cannot hold -1 (ignore); only the truth can")
+    (found, predicted_ids), (true, truth_ids) = compact(predicted), compact(truth)
+    p, t, pixels = _runs(found.ravel(), true.ravel())
+    predicted_area = np.bincount(p, weights=pixels, minlength=len(predicted_ids)).astype(np.int64)
+    truth_area = np.bincount(t, weights=pixels, minlength=len(truth_ids)).astype(np.int64)
+    histogram = np.bincount(2 * (t > 0) + (p > 0), weights=pixels, minlength=4).astype(np.int64).reshape(2, 2)
+
+    both = (p > 0) & (t > 0)
+    pair, inverse = np.unique(t[both] * len(predicted_ids) + p[both], return_inverse=True)
+    shared = np.bincount(inverse, weights=pixels[both], minlength=len(pair)).astype(np.int64)
+    t, p = np.divmod(pair, len(predicted_ids))
+    union = truth_area[t] + predicted_area[p] - shared
+    covers = 2 * shared > truth_area[t]
+    matched = np.flatnonzero(2 * shared >= union)
+    matched = matched[np.unique(t[matched], return_index=True)[1]]
+    matched = matched[np.unique(p[matched], return_index=True)[1]]
+    return _Overlap(
+        predicted=p[matched],
+        truth=t[matched],
+        shared=shared[matched],
+        union=union[matched],
+        seg_sum=float((shared[covers] / union[covers]).sum()),
+        histogram=histogram,
+        objects_predicted=int(np.count_nonzero(predicted_area[1:])),
+        objects_truth=int(np.count_nonzero(truth_area[1:])),
+        predicted_ids=predicted_ids,
+        truth_ids=truth_ids,
+    )
+
+
+def _runs(
+    predicted: NDArray[np.int32], truth: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return both ids and the length of each run of equal pairs, without ignored pixels: far fewer than pixels."""
+    if not truth.size:
+        return (np.zeros(0, np.int64),) * 3
+    changes = np.flatnonzero((predicted[1:] != predicted[:-1]) | (truth[1:] != truth[:-1])) + 1
+    start = np.concatenate([[0], changes])
+    length = np.diff(start, append=truth.size)
+    counts = truth[start] >= 0
+    start, length = start[counts], length[counts]
+    return predicted[start].astype(np.int64), truth[start].astype(np.int64), length
+
+
+def _key(percent: int) -> str:
+    return f"{percent / 100:.2f}"
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 1.0
