@@ -1,0 +1,57 @@
+"""What every architecture promises to those who run it: its sizes, and a forward pass that leaves out the halo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from napari_unetseg.networks.blocks import crop
+from napari_unetseg.schema.config import NetworkConfig
+from napari_unetseg.schema.errors import InputError
+
+Halos = Sequence[tuple[int, int]]
+"""For each spatial axis the pixels beyond the wanted region, in front and behind."""
+
+
+class Network(nn.Module):
+    """Base of all architectures: images (N, C, [Z,] Y, X) in, logits (N, K, [Z,] Y, X) out."""
+
+    summary: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+
+    divisor: tuple[int, ...]
+    """Per spatial axis: what the offsets and sizes of tiles must be a multiple of."""
+    halo: tuple[int, ...]
+    """Per spatial axis: a multiple of the divisor that covers all a pixel's logits depend on."""
+    is_tile_exact: bool = False
+    """Whether tiles read with that halo give the logits of the whole image (in evaluation mode)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward_cropped(self, x: Tensor, halos: Halos) -> Tensor:
+        """Return the logits of `x` without its halos; architectures that can do with less work override this."""
+        logits: Tensor = self(x)
+        return crop(logits, halos)
+
+    def check_channels(self, x: Tensor) -> None:
+        """Refuse what is not a batch of images with the channels of the configuration."""
+        config = self.config
+        if x.ndim != config.ndim + 2:
+            axes = "(N, C, Y, X)" if config.ndim == 2 else "(N, C, Z, Y, X)"
+            raise InputError(f"a {config.ndim}D network reads batches {axes}, got shape {tuple(x.shape)}; reshape it")
+        if x.shape[1] != config.in_channels:
+            raise InputError(
+                f"the network reads {config.in_channels} channel(s), got {x.shape[1]}; "
+                "choose the channels it was trained on"
+            )
+
+    def check_multiple(self, x: Tensor) -> None:
+        """Refuse sizes that are not multiples of the divisor, and name the next that are."""
+        sizes = tuple(x.shape[2:])
+        following = tuple(max(1, -(-size // step)) * step for size, step in zip(sizes, self.divisor, strict=True))
+        if sizes != following:
+            raise InputError(f"network input must be a multiple of {self.divisor}, got {sizes}; pad it to {following}")
