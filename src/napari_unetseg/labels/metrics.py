@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetseg.labels.confusion import confusion_scores, dice
-from napari_unetseg.labels.ids import check_ids, compact
+from napari_unetseg.labels.ids import check_ids
+from napari_unetseg.labels.overlap import Overlaps, count_overlaps
 from napari_unetseg.schema.errors import InputError
 
 THRESHOLDS = (50, 55, 60, 65, 70, 75, 80, 85, 90)
@@ -82,19 +83,27 @@ class Matches:
 
 def match(predicted: NDArray[Any], truth: NDArray[Any]) -> Matches:
     """Return which predicted object is which true one."""
-    overlap = _overlap(predicted, truth)
-    return Matches(overlap.predicted_ids[overlap.predicted], overlap.truth_ids[overlap.truth], overlap.iou)
+    pairs = _compare(predicted, truth)
+    same = _matched(pairs)
+    return Matches(pairs.second_ids[pairs.second[same]], pairs.first_ids[pairs.first[same]], pairs.iou[same])
 
 
 def score(predicted: NDArray[Any], truth: NDArray[Any]) -> ImageScores:
     """Compare one label map with its truth; pixels where the truth is -1 count for nothing."""
-    overlap = _overlap(predicted, truth)
-    counts = tuple(
-        Counts(found, overlap.objects_predicted - found, overlap.objects_truth - found, float(overlap.iou[same].sum()))
-        for same in (100 * overlap.shared >= percent * overlap.union for percent in THRESHOLDS)
-        for found in (int(same.sum()),)
-    )
-    return ImageScores(counts, overlap.seg_sum, overlap.histogram, overlap.objects_predicted, overlap.objects_truth)
+    pairs = _compare(predicted, truth)
+    # An object all of whose pixels are ignored has no area left, and is none.
+    objects_truth = int(np.count_nonzero(pairs.first_area[1:]))
+    objects_predicted = int(np.count_nonzero(pairs.second_area[1:]))
+    matched = _matched(pairs)
+    shared, union, iou = pairs.shared[matched], pairs.union[matched], pairs.iou[matched]
+    counts = []
+    for percent in THRESHOLDS:
+        same = 100 * shared >= percent * union
+        found = int(same.sum())
+        counts.append(Counts(found, objects_predicted - found, objects_truth - found, float(iou[same].sum())))
+    covers_half = 2 * pairs.shared > pairs.first_area[pairs.first]
+    seg_sum = float(pairs.iou[covers_half].sum())
+    return ImageScores(tuple(counts), seg_sum, pairs.foreground, objects_predicted, objects_truth)
 
 
 def summarize(scores: Sequence[ImageScores], names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -140,80 +149,26 @@ def _row(image: ImageScores, name: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Overlap:
-    """Pairs of compact ids with an IoU of 0.5 or more, and what they were found in."""
-
-    predicted: NDArray[np.intp]
-    truth: NDArray[np.intp]
-    shared: NDArray[np.int64]
-    union: NDArray[np.int64]
-    seg_sum: float
-    histogram: NDArray[np.int64]
-    objects_predicted: int
-    objects_truth: int
-    predicted_ids: NDArray[Any]
-    truth_ids: NDArray[Any]
-
-    @property
-    def iou(self) -> NDArray[np.float64]:
-        """Shared pixels as a share of the pixels of either."""
-        return self.shared / self.union
-
-
-def _overlap(predicted: NDArray[Any], truth: NDArray[Any]) -> _Overlap:
-    """Count shared pixels of all pairs of objects that touch, and keep the pairs that match.
-
-    An IoU above 0.5 makes a pair unique. At exactly 0.5 an object may consist of two halves that both match;
-    the one with the lower id is taken, which is as good as any other assignment.
-    """
+def _compare(predicted: NDArray[Any], truth: NDArray[Any]) -> Overlaps:
     if predicted.shape != truth.shape:
         raise InputError(
             f"prediction has shape {predicted.shape}, truth has shape {truth.shape}; compare images of the same size"
         )
     if check_ids(predicted)[0] < 0:
-        raise InputError("a prediction cannot hold -1 (ignore); only the truth can")
-    (found, predicted_ids), (true, truth_ids) = compact(predicted), compact(truth)
-    p, t, pixels = _runs(found.ravel(), true.ravel())
-    predicted_area = np.bincount(p, weights=pixels, minlength=len(predicted_ids)).astype(np.int64)
-    truth_area = np.bincount(t, weights=pixels, minlength=len(truth_ids)).astype(np.int64)
-    histogram = np.bincount(2 * (t > 0) + (p > 0), weights=pixels, minlength=4).astype(np.int64).reshape(2, 2)
-
-    both = (p > 0) & (t > 0)
-    pair, inverse = np.unique(t[both] * len(predicted_ids) + p[both], return_inverse=True)
-    shared = np.bincount(inverse, weights=pixels[both], minlength=len(pair)).astype(np.int64)
-    t, p = np.divmod(pair, len(predicted_ids))
-    union = truth_area[t] + predicted_area[p] - shared
-    covers = 2 * shared > truth_area[t]
-    matched = np.flatnonzero(2 * shared >= union)
-    matched = matched[np.unique(t[matched], return_index=True)[1]]
-    matched = matched[np.unique(p[matched], return_index=True)[1]]
-    return _Overlap(
-        predicted=p[matched],
-        truth=t[matched],
-        shared=shared[matched],
-        union=union[matched],
-        seg_sum=float((shared[covers] / union[covers]).sum()),
-        histogram=histogram,
-        objects_predicted=int(np.count_nonzero(predicted_area[1:])),
-        objects_truth=int(np.count_nonzero(truth_area[1:])),
-        predicted_ids=predicted_ids,
-        truth_ids=truth_ids,
-    )
+        raise InputError("a prediction cannot hold -1 (ignore), only the truth can; set those pixels to 0")
+    return count_overlaps(truth, predicted)
 
 
-def _runs(
-    predicted: NDArray[np.int32], truth: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return both ids and the length of each run of equal pairs, without ignored pixels: far fewer than pixels."""
-    if not truth.size:
-        return (np.zeros(0, np.int64),) * 3
-    changes = np.flatnonzero((predicted[1:] != predicted[:-1]) | (truth[1:] != truth[:-1])) + 1
-    start = np.concatenate([[0], changes])
-    length = np.diff(start, append=truth.size)
-    counts = truth[start] >= 0
-    start, length = start[counts], length[counts]
-    return predicted[start].astype(np.int64), truth[start].astype(np.int64), length
+def _matched(pairs: Overlaps) -> NDArray[np.intp]:
+    """Return the pairs with an IoU of 0.5 or more, each object in one of them at most.
+
+    Above 0.5 no two pairs share an object. At exactly 0.5 an object can be the union of two halves, which are in no
+    other pair; either half is as good, and the one with the lower id is taken. So there is nothing to optimise.
+    """
+    matched = np.flatnonzero(2 * pairs.shared >= pairs.union)
+    for side in (pairs.first, pairs.second):
+        matched = matched[np.unique(side[matched], return_index=True)[1]]
+    return matched
 
 
 def _key(percent: int) -> str:

@@ -1,0 +1,113 @@
+"""Measure each object: place, size and intensity, in pixels and, where the pixel size is known, in µm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_unetseg.labels.ids import compact, object_boxes
+from napari_unetseg.schema.errors import InputError
+
+
+def measure_objects(
+    labels: NDArray[Any],
+    image: NDArray[Any] | None,
+    *,
+    scale: Mapping[str, float],
+    position: Mapping[str, int] | None = None,
+    channels: Sequence[str | int] | None = None,
+) -> pd.DataFrame:
+    """Return one row per object of labels ([Z,] Y, X), in the order of the ids.
+
+    `scale` is the pixel size (µm) by axis letter; columns in µm are there when it is known for all axes of the labels.
+    `position` (e.g. `{"t": 3}`) becomes leading columns. Centroids are those of pixel centres; a bounding box
+    ends one pixel after the object, as slices do. `image` (C, [Z,] Y, X) adds intensities, by index or by `channels`.
+    """
+    if image is not None and image.shape[1:] != labels.shape:
+        raise InputError(f"labels {labels.shape} do not fit the image {image.shape}; pass the image as (C, [Z,] Y, X)")
+    objects, ids = compact(labels)
+    axes = "zyx"[3 - labels.ndim :]
+    where = np.flatnonzero(objects > 0)
+    index, count = objects.ravel()[where] - 1, len(ids) - 1
+    size = np.bincount(index, minlength=count)
+    columns: dict[str, Any] = {"label": ids[1:], _size_name(axes): size}
+    for axis, coordinate in zip(axes, np.unravel_index(where, labels.shape), strict=True):
+        columns[f"centroid_{axis}_px"] = np.bincount(index, weights=coordinate, minlength=count) / size
+    boxes = object_boxes(objects)
+    for i, axis in enumerate(axes):
+        columns[f"bbox_{axis}_min_px"] = np.array([box[i].start for box in boxes], dtype=np.int64)
+        columns[f"bbox_{axis}_max_px"] = np.array([box[i].stop for box in boxes], dtype=np.int64)
+    for name, channel in zip(_names(image, channels), image if image is not None else (), strict=True):
+        values = channel.ravel()[where].astype(np.float64)
+        columns[f"intensity_mean_{name}"] = np.bincount(index, weights=values, minlength=count) / size
+        for statistic, reduce, start in (("min", np.minimum, np.inf), ("max", np.maximum, -np.inf)):
+            extreme = np.full(count, start)
+            reduce.at(extreme, index, values)
+            columns[f"intensity_{statistic}_{name}"] = extreme
+    leading = {name: np.full(count, value, dtype=np.int64) for name, value in (position or {}).items()}
+    return _with_derived(pd.DataFrame({**leading, **columns}), axes=axes, scale=scale, leading=tuple(leading))
+
+
+def merge_planes(table: pd.DataFrame, *, scale: Mapping[str, float] | None = None) -> pd.DataFrame:
+    """Return the table of a stack measured plane by plane (column `z`) with one row per object instead of per slice.
+
+    Without `scale` the columns in µm are left out, since the distance of the planes is not known.
+    """
+    names = [str(name) for name in table.columns]
+    keys = [key for key in ("t", "label") if key in names]
+    means = [name for name in names if name.startswith(("centroid_", "intensity_mean")) and not name.endswith("_um")]
+    parts = table[[*keys, "area_px", *means]].rename(columns={"area_px": "volume_px"})
+    parts["centroid_z_px"] = table["z"].astype(np.float64)
+    means.append("centroid_z_px")
+    parts[means] = parts[means].mul(parts["volume_px"], axis="index")
+    lows = table[[*keys, *(name for name in names if "_min_" in name)]].assign(bbox_z_min_px=table["z"])
+    highs = table[[*keys, *(name for name in names if "_max_" in name)]].assign(bbox_z_max_px=table["z"] + 1)
+    merged = pd.concat([parts.groupby(keys).sum(), lows.groupby(keys).min(), highs.groupby(keys).max()], axis="columns")
+    merged[means] = merged[means].div(merged["volume_px"], axis="index")
+    return _with_derived(merged.reset_index(), axes="zyx", scale=scale or {}, leading=tuple(keys[:-1]))
+
+
+def _with_derived(
+    table: pd.DataFrame, *, axes: str, scale: Mapping[str, float], leading: tuple[str, ...]
+) -> pd.DataFrame:
+    """Add what follows from the columns in pixels, and put all columns into their order."""
+    size, dimension = table[_size_name(axes)], len(axes)
+    table["equivalent_diameter_px"] = _diameter(size, dimension)
+    steps = [float(scale.get(axis.upper(), 0)) for axis in axes]
+    if all(steps):
+        for axis, step in zip(axes, steps, strict=True):
+            table[f"centroid_{axis}_um"] = table[f"centroid_{axis}_px"] * step
+        volume = size * math.prod(steps)
+        table["area_um2" if dimension == 2 else "volume_um3"] = volume
+        table["equivalent_diameter_um"] = _diameter(volume, dimension)
+    order = [
+        *leading,
+        "label",
+        *(f"centroid_{axis}_{unit}" for unit in ("px", "um") for axis in axes),
+        *("area_px", "area_um2", "volume_px", "volume_um3", "equivalent_diameter_px", "equivalent_diameter_um"),
+        *(f"bbox_{axis}_{end}_px" for end in ("min", "max") for axis in axes),
+        *(str(name) for name in table.columns if str(name).startswith("intensity")),
+    ]
+    return table[[name for name in order if name in table]]
+
+
+def _diameter(size: pd.Series[Any], dimension: int) -> pd.Series[Any]:
+    """Return the diameter of the circle or the ball of that size."""
+    return (4 * size / np.pi) ** 0.5 if dimension == 2 else (6 * size / np.pi) ** (1 / 3)
+
+
+def _size_name(axes: str) -> str:
+    return "area_px" if len(axes) == 2 else "volume_px"
+
+
+def _names(image: NDArray[Any] | None, channels: Sequence[str | int] | None) -> list[str]:
+    if image is None:
+        return []
+    if channels is not None and len(channels) != len(image):
+        raise InputError(f"{len(channels)} channel names for an image of {len(image)} channels; name each one")
+    return [str(name) for name in channels] if channels is not None else [f"c{i}" for i in range(len(image))]
