@@ -1,0 +1,179 @@
+"""How image and label files lie together: paired folders, one mask per cell, and names for outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_unetseg.images.axes import label_axes
+from napari_unetseg.images.find import ENDINGS, list_images
+from napari_unetseg.images.read import ImageSource, open_image, read_labels
+from napari_unetseg.schema.errors import InputError
+
+_LABEL_SUFFIXES = ("", "_labels", "_masks", "_mask")
+_LONGEST_NAME = 200
+"""Bytes of an output name; file systems allow 255, and temporary names are longer."""
+
+
+def pair_files(images: str | Path, labels: str | Path) -> list[tuple[Path, Path]]:
+    """Pair two files, or files of two folders: by equal name, else equal stem, else STEM_labels, _masks or _mask."""
+    images, labels = Path(images), Path(labels)
+    if _is_single(images) and _is_single(labels):
+        return [(images, labels)]
+    if _is_single(images) or _is_single(labels):
+        raise InputError(f"{images} and {labels}: give two files or two folders, not one of each")
+    image_files, label_files = _split(images, labels)
+    pairs, lonely = [], []
+    free = list(label_files)
+    for image in image_files:
+        label = _find_label(image, free)
+        if label is None:
+            lonely.append(image)
+        else:
+            free.remove(label)
+            pairs.append((image, label))
+    if lonely or free or not pairs:
+        raise InputError(_unpaired_message(images, labels, lonely=lonely, free=free))
+    return pairs
+
+
+def read_pair(image_path: str | Path, label_path: str | Path) -> tuple[ImageSource, np.ndarray]:
+    """Open an image and read its labels with the image's axes ([T,] [Z,] Y, X); shapes must agree."""
+    image = open_image(image_path)
+    labels = read_labels(label_path)
+    letters = label_axes(image.axes.letters)
+    shape = tuple(image.sizes[letter] for letter in letters)
+    if _without_ones(labels.shape) != _without_ones(shape) or labels.shape[-2:] != shape[-2:]:
+        raise InputError(
+            f"{label_path}: labels of shape {labels.shape} do not fit {image_path}: "
+            f"{shape} ({letters}, read as {image.axes.letters}); "
+            "give labels of the same size"
+        )
+    return image, labels.reshape(shape)
+
+
+def merge_masks(folder: str | Path) -> np.ndarray:
+    """Merge a folder of masks, one file per cell, into one label map; the first by name keeps shared pixels."""
+    folder = Path(folder)
+    folder = folder / "masks" if (folder / "masks").is_dir() else folder
+    merged: np.ndarray | None = None
+    count = 0
+    for path in list_images(folder):
+        mask = read_labels(path) != 0
+        if merged is None:
+            merged = np.zeros(mask.shape, dtype=np.uint32)
+        if mask.shape != merged.shape:
+            raise InputError(
+                f"{path}: a mask of shape {mask.shape} among masks of {merged.shape}; all must be of one image"
+            )
+        free = mask & (merged == 0)
+        if free.any():
+            count += 1
+            merged[free] = count
+    if merged is None:
+        raise InputError(f"{folder}: holds no masks; expected one image file per cell ({' '.join(ENDINGS)})")
+    return merged
+
+
+def output_names(inputs: Sequence[Path], *, folder: Path, suffix: str) -> dict[Path, Path]:
+    """Name an output for each input: STEM + suffix, or longer where two would share one (also by case or accents).
+
+    In order: stem, name with ending, folder and name, name and a hash of the whole path. No output is an input.
+    """
+    inputs = list(dict.fromkeys(Path(path) for path in inputs))
+    level = dict.fromkeys(inputs, 0)
+    taken = {_same_file_key(path) for path in inputs}
+    while True:
+        names = {path: folder / _fit(_NAMINGS[level[path]](path), path, suffix) for path in inputs}
+        keys = [_same_file_key(name) for name in names.values()]
+        clashing = [path for path, key in zip(inputs, keys, strict=True) if keys.count(key) > 1 or key in taken]
+        if not clashing:
+            return names
+        for path in clashing:
+            level[path] += 1
+            if level[path] == len(_NAMINGS):
+                raise InputError(
+                    f"{path}: no name for its output in {folder} that is not taken; use another output folder"
+                )
+
+
+def stem_of(path: Path) -> str:
+    """Return the name without its image endings: a.ome.tif -> a."""
+    name = path.name
+    for ending in sorted(ENDINGS, key=len, reverse=True):
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            name = name[: -len(ending)]
+            break
+    return name[:-4] if name.lower().endswith(".ome") and len(name) > 4 else name
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.path.abspath(path).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+_NAMINGS: tuple[Callable[[Path], str], ...] = (
+    stem_of,
+    lambda path: path.name,
+    lambda path: f"{path.absolute().parent.name}_{path.name}",
+    lambda path: f"{path.name}-{_digest(path)}",
+)
+
+
+def _fit(stem: str, path: Path, suffix: str) -> str:
+    """Shorten a stem that would make too long a name, keeping it unique."""
+    room = _LONGEST_NAME - len(os.fsencode(suffix))
+    if len(os.fsencode(stem)) > room:
+        stem = os.fsencode(stem)[: room - 9].decode("utf-8", "ignore") + "-" + _digest(path)
+    return stem + suffix
+
+
+def _same_file_key(path: Path) -> str:
+    """Key that is equal for names which some file system takes for one: case and accent composition do not count."""
+    return unicodedata.normalize("NFC", os.path.abspath(path)).casefold()
+
+
+def _is_single(path: Path) -> bool:
+    if not path.exists():
+        raise InputError(f"{path}: does not exist; check the name")
+    return not path.is_dir() or path.suffix.lower() == ".zarr"
+
+
+def _split(images: Path, labels: Path) -> tuple[list[Path], list[Path]]:
+    """List both folders; in one folder for both, the label suffix tells them apart."""
+    image_files, label_files = list_images(images), list_images(labels)
+    if images.resolve() == labels.resolve():
+        label_files = [path for path in image_files if stem_of(path).endswith(_LABEL_SUFFIXES[1:])]
+        return [path for path in image_files if path not in label_files], label_files
+    return image_files, label_files
+
+
+def _find_label(image: Path, labels: Sequence[Path]) -> Path | None:
+    for path in labels:
+        if path.name == image.name:
+            return path
+    for suffix in _LABEL_SUFFIXES:
+        found = [path for path in labels if stem_of(path) == stem_of(image) + suffix]
+        if len(found) > 1:
+            raise InputError(f"{image}: has several label files ({', '.join(path.name for path in found)}); keep one")
+        if found:
+            return found[0]
+    return None
+
+
+def _unpaired_message(images: Path, labels: Path, *, lonely: Sequence[Path], free: Sequence[Path]) -> str:
+    parts = [
+        f"{len(paths)} {what} ({', '.join(path.name for path in paths[:5])}{', ...' if len(paths) > 5 else ''})"
+        for paths, what in ((lonely, "images without labels"), (free, "labels without an image"))
+        if paths
+    ]
+    wrong = " and ".join(parts) or "no image files"
+    return f"{images} and {labels}: {wrong}; pair them by equal names, or STEM_labels beside STEM"
+
+
+def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(length for length in shape if length != 1)

@@ -1,0 +1,170 @@
+"""Zarr arrays and OME-Zarr images (v2 and v3) as lazy sources; paths inside a store may not leave it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import zarr
+
+from napari_unetseg.images.axes import LETTERS, resolve_axes
+from napari_unetseg.images.budget import check_allocation, check_total
+from napari_unetseg.images.source import ImageSource, Region, check_dtype
+from napari_unetseg.images.tiff_metadata import in_micrometres
+from napari_unetseg.schema.errors import InputError
+
+MARKERS = ("zarr.json", ".zgroup", ".zarray")
+ZARR_FAULTS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    NotImplementedError,
+    MemoryError,
+)
+_MOST_LISTED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """Where the finest level lies in the store, and what is said of its axes."""
+
+    path: str
+    axes: str | None = None
+    scale: dict[str, float] = field(default_factory=dict)
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a zarr store, by its content."""
+    return path.is_dir() and any((path / marker).is_file() for marker in MARKERS)
+
+
+def open_zarr(path: Path, *, axes: str | None = None) -> ImageSource:
+    """Open a zarr array, or the finest level of an OME-Zarr image, without reading its pixels."""
+    try:
+        node = zarr.open(store=str(path), mode="r")
+        level = _find_level(node, path=path)
+        array = node if isinstance(node, zarr.Array) else zarr.open_array(store=str(path), path=level.path, mode="r")
+        shape, dtype = tuple(array.shape), np.dtype(array.dtype)
+        chunks = tuple(array.chunks)
+    except ZARR_FAULTS as error:
+        raise InputError(
+            f"{path}: cannot be read as zarr ({error or type(error).__name__}); is the store complete?"
+        ) from error
+    check_dtype(dtype, name=str(path))
+    check_total(shape, dtype, what=str(path))
+    check_allocation(chunks, dtype, what=f"a chunk of {path}")
+    resolved = resolve_axes(shape, declared=level.axes, requested=axes, dtype=dtype)
+    notes = [f"{path.name}: {resolved.note}"] if resolved.note else []
+    missing = _missing_chunks(array)
+    if missing:
+        notes.append(
+            f"{path.name}: {missing} of {array.nchunks} chunks are not stored; they read as {array.fill_value}"
+        )
+    kept = {axis: size for axis, size in level.scale.items() if axis in resolved.letters}
+    reader = ZarrReader(array, name=str(path))
+    return ImageSource(path.name, path, resolved, shape, dtype.newbyteorder("="), kept, reader, tuple(notes))
+
+
+class ZarrReader:
+    """Regions of a zarr array; a chunk that cannot be decoded is named."""
+
+    def __init__(self, array: Any, *, name: str) -> None:
+        self._array, self._name = array, name
+
+    def __call__(self, index: Region) -> np.ndarray:
+        try:
+            return np.array(self._array[index])
+        except ZARR_FAULTS as error:
+            chunk = self._first_bad_chunk(index)
+            raise InputError(
+                f"{self._name}: chunk {chunk} cannot be read ({error}); the store is damaged, copy it again"
+            ) from error
+
+    def _first_bad_chunk(self, index: Region) -> str:
+        chunks = self._array.chunks
+        ranges = [range(span.start // edge, -(-span.stop // edge)) for span, edge in zip(index, chunks, strict=True)]
+        for position in np.ndindex(*map(len, ranges)):
+            here = [span[step] for span, step in zip(ranges, position, strict=True)]
+            try:
+                self._array[tuple(slice(at * edge, (at + 1) * edge) for at, edge in zip(here, chunks, strict=True))]
+            except ZARR_FAULTS:
+                return "/".join(map(str, here))
+        return "(unknown)"
+
+
+def _find_level(node: Any, *, path: Path) -> _Level:
+    if isinstance(node, zarr.Array):
+        return _Level("", axes=_array_axes(node))
+    attributes = dict(node.attrs)
+    attributes = {**attributes, **dict(attributes.get("ome") or {})}
+    multiscales = attributes.get("multiscales")
+    if multiscales:
+        return _read_multiscale(multiscales[0], path=path)
+    names = sorted(name for name, _ in node.arrays())
+    if len(names) == 1:
+        return _Level(names[0], axes=_array_axes(node[names[0]]))
+    listed = ", ".join(names[:5]) or "none"
+    raise InputError(f"{path}: a zarr group with {len(names)} arrays and no OME metadata; open one of them: {listed}")
+
+
+def _array_axes(array: Any) -> str | None:
+    """Return the letters of named dimensions (zarr v3, or xarray's attribute), if each is one known letter."""
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    return letters_of(names, ndim=array.ndim)
+
+
+def letters_of(names: Any, *, ndim: int) -> str | None:
+    """Return axis letters for dimension names such as ("t", "channel", "y", "x"); none if one is not understood."""
+    words = {"TIME": "T", "CHANNEL": "C", "CHANNELS": "C", "BAND": "C", "SAMPLE": "S", "RGB": "S"}
+    if not names or len(names) != ndim:
+        return None
+    letters = "".join(words.get(str(name).upper(), str(name).upper()) for name in names)
+    return letters if len(letters) == ndim and all(letter in LETTERS for letter in letters) else None
+
+
+def _read_multiscale(multiscale: dict[str, Any], *, path: Path) -> _Level:
+    dataset = multiscale["datasets"][0]
+    inside = _check_inside(str(dataset["path"]), root=path)
+    axes = multiscale.get("axes")
+    if axes is None:
+        return _Level(inside, axes=None)
+    named = [{"name": one} if isinstance(one, str) else dict(one) for one in axes]
+    letters = letters_of([one.get("name", "") for one in named], ndim=len(named))
+    factors = np.ones(len(named))
+    for transform in [
+        *(dataset.get("coordinateTransformations") or []),
+        *(multiscale.get("coordinateTransformations") or []),
+    ]:
+        if transform.get("type") == "scale" and len(transform.get("scale", ())) == len(named):
+            factors = factors * np.asarray(transform["scale"], dtype=float)
+    scale = {}
+    for letter, axis, factor in zip(letters or "", named, factors, strict=bool(letters)):
+        size = in_micrometres(factor, axis.get("unit")) if letter in "ZYX" else None
+        if size is not None:
+            scale[letter] = size
+    return _Level(inside, axes=letters, scale=scale)
+
+
+def _check_inside(name: str, *, root: Path) -> str:
+    """Refuse dataset paths that leave the store: '..', absolute paths, URLs, links to elsewhere."""
+    is_foreign = "://" in name or "\\" in name or ":" in name or name.startswith(("/", "~"))
+    if is_foreign or ".." in PurePosixPath(name).parts or not (root / name).resolve().is_relative_to(root.resolve()):
+        raise InputError(f"{root}: its metadata point outside the store ({name!r}); refused, do not trust this file")
+    return name
+
+
+def _missing_chunks(array: Any) -> int:
+    """Count chunks without a file, where that is cheap; a chunk of fill values only need not have one."""
+    if array.nchunks > _MOST_LISTED:
+        return 0
+    try:
+        total = int(getattr(array, "nshards", array.nchunks))
+        return max(total - int(array.nchunks_initialized), 0) if total == array.nchunks else 0
+    except ZARR_FAULTS:
+        return 0
