@@ -28,6 +28,22 @@ def read(path: Path) -> bytes:
 
 @contextlib.contextmanager
 def open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open an ordinary file and give it with its size; a folder, a pipe or a vanished file is a `ModelFileError`."""
+    try:
+        if path.is_dir():
+            raise ModelFileError(f"{path}: is a folder; give the .safetensors file in it")
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block for ever
+            raise ModelFileError(f"{path}: is not an ordinary file; copy the model to a disk first")
+        with path.open("rb") as stream:
+            yield stream, os.fstat(stream.fileno()).st_size
+    except FileNotFoundError:
+        raise ModelFileError(f"{path}: there is no such file; check the name") from None
+    except (OSError, ValueError) as error:
+        reason = _reason(error)
+        raise ModelFileError(f"{path}: cannot be read ({reason}); check the disk and your permissions") from error
+
+
+def write(path: Path, chunks: Iterable[bytes]) -> None:
     """Write `chunks` to `path`: under a temporary name in the same folder, onto the disk, then renamed."""
     part = path.parent / f".unetseg-{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
