@@ -1,0 +1,66 @@
+"""OME-NGFF 0.5 metadata and resolution levels of a zarr label image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import ZstdCodec
+
+_KINDS = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
+_COARSEST = 1024
+_CHUNK = 1024
+
+
+def create_level(group: zarr.Group, name: str, *, shape: Sequence[int], axes: str) -> Any:
+    """Create a uint32 array in chunks of one plane, at most 1024 x 1024; chunks of zeros are stored too."""
+    chunks = tuple(min(_CHUNK, length) if letter in "YX" else 1 for letter, length in zip(axes, shape, strict=True))
+    return group.create_array(
+        name,
+        shape=tuple(shape),
+        chunks=chunks,
+        dtype="uint32",
+        compressors=ZstdCodec(level=1),
+        fill_value=0,
+        dimension_names=[letter.lower() for letter in axes],
+        config={"write_empty_chunks": True},  # a missing chunk of ours then always means damage
+    )
+
+
+def add_levels(group: zarr.Group, *, axes: str, scale: Mapping[str, float]) -> None:
+    """Add levels, each half as large in Y and X, until one fits 1024 px; then write the metadata."""
+    finest: Any = group["0"]
+    count, edge = 1, max(finest.shape[-2:])
+    while edge > _COARSEST:
+        edge, count = -(-edge // 2), count + 1
+    for level in range(1, count):
+        finer: Any = group[str(level - 1)]
+        shape = (*finer.shape[:-2], *(-(-length // 2) for length in finer.shape[-2:]))
+        _halve(finer, create_level(group, str(level), shape=shape, axes=axes))
+    group.attrs["ome"] = _metadata(axes, scale=scale, count=count)
+
+
+def _halve(finer: Any, coarser: Any) -> None:
+    """Take every second pixel of each plane (nearest: ids are never mixed), one band of chunks at a time."""
+    rows = coarser.shape[-2]
+    for position in np.ndindex(*coarser.shape[:-2]):
+        for start in range(0, rows, _CHUNK):
+            stop = min(start + _CHUNK, rows)
+            band = finer[(*position, slice(2 * start, 2 * stop), slice(None))]
+            coarser[(*position, slice(start, stop), slice(None))] = band[::2, ::2]
+
+
+def _metadata(axes: str, *, scale: Mapping[str, float], count: int) -> dict[str, Any]:
+    described: list[dict[str, str]] = []
+    for letter in axes:
+        unit = {"unit": "micrometer"} if letter in scale else {}
+        described.append({"name": letter.lower(), "type": _KINDS[letter], **unit})
+    datasets = []
+    for level in range(count):
+        factors = [float(scale.get(letter, 1.0)) * (2**level if letter in "YX" else 1) for letter in axes]
+        transform = {"type": "scale", "scale": factors}
+        datasets.append({"path": str(level), "coordinateTransformations": [transform]})
+    multiscale = {"name": "labels", "axes": described, "datasets": datasets, "type": "nearest"}
+    return {"version": "0.5", "multiscales": [multiscale], "image-label": {}}
