@@ -85,13 +85,15 @@ def _with_derived(
         volume = size * math.prod(steps)
         table["area_um2" if dimension == 2 else "volume_um3"] = volume
         table["equivalent_diameter_um"] = _diameter(volume, dimension)
+    prefix = "intensity_mean_"
+    channels = [str(name).removeprefix(prefix) for name in table.columns if str(name).startswith(prefix)]
     order = [
         *leading,
         "label",
         *(f"centroid_{axis}_{unit}" for unit in ("px", "um") for axis in axes),
         *("area_px", "area_um2", "volume_px", "volume_um3", "equivalent_diameter_px", "equivalent_diameter_um"),
         *(f"bbox_{axis}_{end}_px" for end in ("min", "max") for axis in axes),
-        *(str(name) for name in table.columns if str(name).startswith("intensity")),
+        *(f"intensity_{statistic}_{name}" for name in channels for statistic in ("mean", "min", "max")),
     ]
     return table[[name for name in order if name in table]]
 
