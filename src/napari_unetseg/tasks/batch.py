@@ -1,0 +1,103 @@
+"""Segment many files, one after the other; a bad one is reported and never stops the rest."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from napari_unetseg.images import layouts
+from napari_unetseg.images.axes import label_axes
+from napari_unetseg.images.read import open_image
+from napari_unetseg.images.write import LabelWriter, write_text
+from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.errors import InputError, UnetSegError
+from napari_unetseg.schema.events import Event, ItemDone, Note, Saved
+from napari_unetseg.tasks import segment
+from napari_unetseg.tasks.model import Model
+
+logger = logging.getLogger(__name__)
+
+Existing = Literal["error", "skip", "overwrite"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is the same for every file."""
+
+    model: Model
+    axes: str | None
+    channels: Sequence[int] | None
+    tiling: TilingConfig | None
+    decoding: DecodingConfig | None
+    format: Literal["tiff", "zarr"]
+
+
+def segment_files(
+    inputs: Sequence[Path],
+    *,
+    folder: Path,
+    model: Model,
+    axes: str | None = None,
+    channels: Sequence[int] | None = None,
+    tiling: TilingConfig | None = None,
+    decoding: DecodingConfig | None = None,
+    format: Literal["tiff", "zarr"] = "tiff",  # noqa: A002 - the word users know
+    existing: Existing = "error",
+) -> Generator[Event, None, list[ItemDone]]:
+    """Write `STEM_labels.tif` (or `.zarr`) and `STEM_objects.csv` into `folder` for each input.
+
+    `existing` says what to do where a result stands: refuse before any work, skip that input, or replace the result.
+    Returns one `ItemDone` per input, with its error if it failed.
+    """
+    ending = "_labels.zarr" if format == "zarr" else "_labels.tif"
+    labels = layouts.output_names(inputs, folder=folder, suffix=ending)
+    tables = layouts.output_names(inputs, folder=folder, suffix="_objects.csv")
+    standing = [path for path in inputs if labels[path].exists() or tables[path].exists()]
+    if standing and existing == "error":
+        raise InputError(
+            f"{labels[standing[0]]}: {len(standing)} of {len(inputs)} results exist already; "
+            "pass --resume to keep and skip them, --overwrite to replace them, or choose another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    job = _Job(model, axes, channels, tiling, decoding, format)
+    results: list[ItemDone] = []
+    for number, path in enumerate(inputs, start=1):
+        began = time.monotonic()
+        if existing == "skip" and labels[path].exists() and tables[path].exists():
+            yield Note(f"{path.name}: kept {labels[path].name}, made before")
+            results.append(ItemDone(path.name, number, len(inputs), output=labels[path]))
+            yield results[-1]
+            continue
+        error, objects = None, 0
+        try:
+            objects = yield from _segment_file(path, output=labels[path], table=tables[path], job=job)
+        except UnetSegError as problem:
+            error = str(problem)
+        except Exception as problem:
+            logger.debug("%s failed", path, exc_info=True)
+            error = f"{path}: unexpected {type(problem).__name__}: {problem}; run again with -v for details"
+        seconds = time.monotonic() - began
+        output = None if error else labels[path]
+        results.append(ItemDone(path.name, number, len(inputs), output, objects, seconds, error))
+        yield results[-1]
+    return results
+
+
+def _segment_file(path: Path, *, output: Path, table: Path, job: _Job) -> Generator[Event, None, int]:
+    source = open_image(path, axes=job.axes)
+    letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
+    shape = tuple(source.sizes[letter] for letter in letters)
+    with LabelWriter(
+        output, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
+    ) as writer:
+        result = yield from segment.run(
+            source, model=job.model, tiling=job.tiling, decoding=job.decoding, channels=job.channels, writer=writer
+        )
+        write_text(table, result.table.to_csv(index=False))
+    yield Saved(output)
+    yield Saved(table)
+    return result.objects

@@ -1,0 +1,127 @@
+"""Training batches: patches drawn, augmented, turned into targets and weights; pure functions of (seed, step)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from napari_unetseg.images import normalize
+from napari_unetseg.images.tiles import mirror
+from napari_unetseg.labels.targets import Targets, make_targets
+from napari_unetseg.labels.weights import class_weights, weight_map
+from napari_unetseg.networks import augment
+from napari_unetseg.schema.config import Recipe
+from napari_unetseg.tasks.samples import Sample
+
+MARGIN = 0.2  # share of the patch read around it, so that rotation and shear rarely meet the mirrored rim
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tensors of one step: images `(N, C, ...)`, classes, distance (or none) and weights `(N, ...)`."""
+
+    images: torch.Tensor
+    classes: torch.Tensor
+    distance: torch.Tensor | None
+    weights: torch.Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on `device`."""
+        distance = None if self.distance is None else self.distance.to(device)
+        return Batch(self.images.to(device), self.classes.to(device), distance, self.weights.to(device))
+
+
+def choose_patch(samples: Sequence[Sample], *, divisor: tuple[int, ...]) -> tuple[int, ...]:
+    """Return patch edges that most images fill: at most 256 in 2D and 32 x 96 x 96 in 3D, multiples of `divisor`."""
+    largest = (256, 256) if len(divisor) == 2 else (32, 96, 96)
+    typical = np.median([sample.labels.shape for sample in samples], axis=0)
+    return tuple(
+        max(step, int(min(limit, size)) // step * step)
+        for limit, size, step in zip(largest, typical, divisor, strict=True)
+    )
+
+
+class PatchSampler:
+    """Draws batches from samples; `batch(step)` gives the same tensors whenever and wherever it is called."""
+
+    def __init__(self, samples: Sequence[Sample], *, recipe: Recipe, patch: tuple[int, ...]) -> None:
+        self.samples = samples
+        self.recipe = recipe
+        self.patch = patch
+        areas = np.sqrt([float(np.prod(sample.labels.shape)) for sample in samples])
+        self.chances = areas / areas.sum()  # larger images more often, though less than their size says
+        self.objects = [_centres(sample.labels) for sample in samples]
+        self.class_weight = self._class_weight()
+
+    def batch(self, step: int, *, device: torch.device | str = "cpu") -> Batch:
+        """Return the batch of `step`; geometry and intensity are changed on `device`."""
+        rng = np.random.default_rng([self.recipe.seed, step])
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        crops = [self._crop(rng) for _ in range(self.recipe.batch)]
+        images = torch.from_numpy(np.stack([image for image, _ in crops])).to(device)
+        labels = torch.from_numpy(np.stack([labels for _, labels in crops])).to(device)
+        config = self.recipe.augmentation
+        parameters = augment.draw(config, batch=len(crops), shape=self.patch, generator=generator)
+        images, labels = augment.apply(images, labels, parameters, output_shape=self.patch)
+        return self._with_targets(images, labels.cpu().numpy())
+
+    def _with_targets(self, images: torch.Tensor, labels: np.ndarray) -> Batch:
+        """Targets and weights of the *warped* labels: a warped weight map would have wrong distances."""
+        targets = [self._targets(entry) for entry in labels]
+        config = self.recipe.weights
+        weights = [
+            weight_map(entry, targets=target, config=config, class_weight=self.class_weight)
+            for entry, target in zip(labels, targets, strict=True)
+        ]
+        distances = [target.distance for target in targets if target.distance is not None]
+        return Batch(
+            images=images,
+            classes=torch.from_numpy(np.stack([target.classes for target in targets])),
+            distance=torch.from_numpy(np.stack(distances)) if distances else None,
+            weights=torch.from_numpy(np.stack(weights)),
+        )
+
+    def _targets(self, labels: np.ndarray) -> Targets:
+        is_background = self.recipe.unlabelled_is_background
+        return make_targets(labels, config=self.recipe.target, unlabelled_is_background=is_background)
+
+    def _class_weight(self) -> np.ndarray:
+        """w_c from the class frequencies of up to 32 images, to the power the recipe asks for."""
+        every = max(1, len(self.samples) // 32)
+        counts = np.zeros(self.recipe.target.class_count, np.int64)
+        for sample in self.samples[::every]:
+            classes = self._targets(sample.labels).classes
+            counts += np.bincount(classes[classes >= 0], minlength=len(counts))
+        weights: np.ndarray = class_weights(counts) ** self.recipe.weights.balance
+        mean = np.sum(weights * counts) / max(1, counts.sum())
+        return np.asarray(weights / mean, np.float32)
+
+    def _crop(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw an image, then a place (half of the time around an object), and read it with its margin."""
+        index = int(rng.choice(len(self.samples), p=self.chances))
+        sample, centres = self.samples[index], self.objects[index]
+        around_object = rng.random() < (0.5 if self.recipe.unlabelled_is_background else 0.9)
+        centre = centres[rng.integers(len(centres))] if around_object and len(centres) else None
+        indices = []
+        for axis, (size, edge) in enumerate(zip(sample.labels.shape, self.patch, strict=True)):
+            start = int(rng.integers(min(0, size - edge), max(0, size - edge) + 1))
+            if centre is not None:
+                wanted = int(centre[axis]) - int(rng.integers(edge))
+                start = min(max(wanted, min(0, size - edge)), max(0, size - edge))
+            margin = round(MARGIN * edge)
+            indices.append(mirror(np.arange(start - margin, start + edge + margin), length=size))
+        where = np.ix_(*indices)
+        assert sample.stretch is not None  # given by samples.prepare
+        crop = np.stack([channel[where] for channel in sample.image])
+        return normalize.apply(crop, stretch=sample.stretch), sample.labels[where]
+
+
+def _centres(labels: np.ndarray) -> np.ndarray:
+    """One pixel near the middle of each object's bounding box, `(n, ndim)`."""
+    from scipy.ndimage import find_objects
+
+    boxes = [box for box in find_objects(np.maximum(labels, 0)) if box is not None]
+    return np.array([[(entry.start + entry.stop) // 2 for entry in box] for box in boxes], int).reshape(-1, labels.ndim)

@@ -1,0 +1,234 @@
+"""Run a network over an image tile by tile: same probabilities as in one pass, whatever the tile, in bounded memory.
+
+Exactness: tiles start at multiples of the network's divisor, read at least its receptive radius more than they write,
+and meet zero padding only where the whole (mirror-extended) image ends. See docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Generator, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from napari_unetseg.images import tiles
+from napari_unetseg.images.tiles import Tile, TilePlan
+from napari_unetseg.networks.fold import fold_batch_norm
+from napari_unetseg.networks.network import Halos, Network
+from napari_unetseg.schema.config import TargetConfig, TilingConfig
+from napari_unetseg.schema.errors import InputError, JobError
+from napari_unetseg.schema.events import TileDone
+from napari_unetseg.tasks import device as devices
+
+logger = logging.getLogger(__name__)
+
+
+class Predictor:
+    """A network on a device: normalised images in, probabilities out.
+
+    Out of memory, it goes on with smaller batches, then smaller tiles, then on the CPU; probabilities stay the same.
+    """
+
+    def __init__(self, network: Network, *, target: TargetConfig, tiling: TilingConfig | None = None) -> None:
+        self.tiling = tiling or TilingConfig()
+        self.target = target
+        self.device = devices.choose_device(self.tiling.device)
+        self.dtype = devices.choose_dtype(self.tiling.precision, device=self.device)
+        self.batch = self.tiling.batch
+        self.limit: int | None = None  # pixels a tile may write at most; found by running out of memory
+        self._source = network
+        self._exact = fold_batch_norm(network)
+        self._load()
+
+    def predict(self, image: np.ndarray) -> Generator[TileDone, None, np.ndarray]:
+        """Yield progress and return the probabilities of `image`.
+
+        Parameters
+        ----------
+        image
+            Normalised float32 array, `(C, [Z,] Y, X)`.
+
+        Returns
+        -------
+        numpy.ndarray
+            Float32 `(K, [Z,] Y, X)`: softmax classes, then the distance clipped to [0, 1] if the target has one.
+
+        Raises
+        ------
+        InputError
+            The image has other channels or axes than the network reads.
+        JobError
+            The network gives no finite numbers, or memory runs out with the smallest tile on the CPU.
+
+        """
+        config = self._source.config
+        if image.ndim != config.ndim + 1 or image.shape[0] != config.in_channels:
+            raise InputError(
+                f"the model reads {config.in_channels} channel(s) and {config.ndim} spatial axes, "
+                f"got an array of shape {image.shape}; choose channels and axes that fit"
+            )
+        plan = self.plan(image.shape[1:])
+        probability = np.empty((self.target.out_channels, *image.shape[1:]), np.float32)
+        done = 0
+        for group in _groups(plan.tiles, size=self.batch):
+            self._predict_group(image, plan=plan, group=group, out=probability)
+            done += len(group)
+            yield TileDone(done=done, total=len(plan.tiles))
+        return probability
+
+    def plan(self, shape: tuple[int, ...]) -> TilePlan:
+        """Return the tiles for an image of `shape` ([Z,] Y, X)."""
+        network = self._source
+        return tiles.plan(shape, tile=self._tile(shape), halo=network.halo, divisor=network.divisor)
+
+    def _tile(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        network = self._source
+        budget = devices.free_memory(self.device) // 3 // self.batch
+        largest = self.tiling.tile or 1024
+        if self.tiling.tile is not None:
+            for edge in network.divisor:
+                if self.tiling.tile % edge:
+                    better = -(-self.tiling.tile // edge) * edge
+                    raise InputError(f"tile size must be a multiple of {edge}, got {self.tiling.tile}; use {better}")
+            budget = 2**62  # the user decides
+        return tiles.choose_tile(
+            shape,
+            divisor=network.divisor,
+            halo=network.halo,
+            bytes_per_pixel=self._bytes_per_pixel(),
+            budget=budget,
+            largest=largest,
+        )
+
+    def _bytes_per_pixel(self) -> float:
+        """Bytes alive per input pixel at the widest point: skips, inputs of the last concatenation, and its result."""
+        config = self._source.config
+        item = 2 if self.dtype is torch.bfloat16 else 4
+        return 8.0 * config.width * item
+
+    def _load(self) -> None:
+        network = self._exact
+        if self.dtype is torch.bfloat16:
+            network = fold_batch_norm(self._source).to(torch.bfloat16)
+        self._network = devices.place(network, device=self.device)
+
+    def _predict_group(self, image: np.ndarray, *, plan: TilePlan, group: Sequence[Tile], out: np.ndarray) -> None:
+        """Predict tiles of one shape; out of memory, divide the group, then the tile, then fall back to the CPU."""
+        if len(group) > self.batch or self._is_too_large(group[0]):
+            parts: list[Sequence[Tile]] = self._divide(group, plan=plan)
+        else:
+            try:
+                inputs = np.stack([tiles.read_mirrored(image, plan=plan, region=tile.read) for tile in group])
+                values = self._forward(inputs, halos=group[0].halos)
+            except (RuntimeError, MemoryError) as error:
+                if not devices.is_out_of_memory(error):
+                    raise
+                parts = []
+            else:
+                for tile, value in zip(group, values, strict=True):
+                    _write(value, tile=tile, plan=plan, out=out)
+                return
+        if not parts:  # outside `except`, so that the tensors that did not fit are freed
+            self._step_down(group)
+            parts = [group]
+        for part in parts:
+            self._predict_group(image, plan=plan, group=part, out=out)
+
+    def _is_too_large(self, tile: Tile) -> bool:
+        return self.limit is not None and math.prod(_edges(tile)) > self.limit
+
+    def _divide(self, group: Sequence[Tile], *, plan: TilePlan) -> list[Sequence[Tile]]:
+        if len(group) > self.batch:
+            return [group[start : start + self.batch] for start in range(0, len(group), self.batch)]
+        network = self._source
+        return [
+            [part] for tile in group for part in _halves(tile, plan=plan, halo=network.halo, divisor=network.divisor)
+        ]
+
+    def _step_down(self, group: Sequence[Tile]) -> None:
+        """After running out of memory: fewer tiles at a time, then smaller ones, then the CPU."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        pixels = math.prod(_edges(group[0]))
+        if len(group) > 1:
+            self.batch = len(group) // 2
+            logger.warning("out of memory: going on with %d tiles at a time", self.batch)
+        elif pixels > math.prod(self._source.divisor):
+            self.limit = pixels - 1
+            logger.warning("out of memory: going on with smaller tiles")
+        elif self.device.type != "cpu":
+            logger.warning("out of memory on %s: going on with the CPU", self.device)
+            self.device, self.limit = torch.device("cpu"), None
+            self._load()
+        else:
+            raise JobError(
+                "out of memory with the smallest tile on the CPU; close other programs or use a narrower network"
+            )
+
+    def _forward(self, batch: np.ndarray, *, halos: Halos) -> np.ndarray:
+        """Return the probabilities of a batch `(N, C, [Z,] Y, X)` of inputs, without their halos."""
+        values = self._run(self._network, batch, halos=halos, dtype=self.dtype)
+        if not np.isfinite(values).all() and self.dtype is not torch.float32:
+            logger.warning("numbers overflowed in %s: tile repeated in float32", self.dtype)
+            values = self._run(self._exact.to(self.device), batch, halos=halos, dtype=torch.float32)
+        if not np.isfinite(values).all():
+            raise JobError(
+                "the network gives numbers that are not finite; the model is damaged or does not fit the image"
+            )
+        return values
+
+    def _run(self, network: Network, batch: np.ndarray, *, halos: Halos, dtype: torch.dtype) -> np.ndarray:
+        layout = devices.memory_format(network.config.ndim)
+        with torch.inference_mode():
+            inputs = torch.from_numpy(batch).to(self.device, dtype).contiguous(memory_format=layout)
+            logits = network.forward_cropped(inputs, halos).float()
+            classes = self.target.class_count
+            maps = [torch.softmax(logits[:, :classes], dim=1)]
+            if self.target.has_distance:
+                maps.append(logits[:, classes:].clamp(0, 1))
+            values: np.ndarray = torch.cat(maps, dim=1).cpu().numpy()
+            return values
+
+
+def _groups(plan_tiles: Sequence[Tile], *, size: int) -> Iterator[list[Tile]]:
+    """Group neighbouring tiles of one shape and one set of halos, at most `size` at a time."""
+    group: list[Tile] = []
+    for tile in plan_tiles:
+        if group and (len(group) >= size or (tile.halos, _edges(tile)) != (group[0].halos, _edges(group[0]))):
+            yield group
+            group = []
+        group.append(tile)
+    if group:
+        yield group
+
+
+def _edges(tile: Tile) -> tuple[int, ...]:
+    return tuple(part.stop - part.start for part in tile.write)
+
+
+def _halves(tile: Tile, *, plan: TilePlan, halo: tuple[int, ...], divisor: tuple[int, ...]) -> list[Tile]:
+    """Cut what a tile writes across its longest axis, at a multiple of the divisor, and give both parts their halo."""
+    axis = max(range(len(divisor)), key=lambda index: _edges(tile)[index] // divisor[index])
+    whole, step = tile.write[axis], divisor[axis]
+    middle = whole.start + max(step, (whole.stop - whole.start) // 2 // step * step)
+    parts = []
+    for cut in (slice(whole.start, middle), slice(middle, whole.stop)):
+        write = (*tile.write[:axis], cut, *tile.write[axis + 1 :])
+        read = tuple(
+            slice(max(0, part.start - pixels), min(length, part.stop + pixels))
+            for part, pixels, length in zip(write, halo, plan.padded, strict=True)
+        )
+        parts.append(Tile(read=read, write=write))
+    return parts
+
+
+def _write(values: np.ndarray, *, tile: Tile, plan: TilePlan, out: np.ndarray) -> None:
+    """Copy what `tile` predicted into the image's frame, without the mirrored pixels around the image."""
+    target, source = [], []
+    for part, before, size in zip(tile.write, plan.before, plan.shape, strict=True):
+        start, stop = max(part.start, before), max(part.start, min(part.stop, before + size))
+        target.append(slice(start - before, stop - before))
+        source.append(slice(start - part.start, stop - part.start))
+    out[(slice(None), *target)] = values[(slice(None), *source)]

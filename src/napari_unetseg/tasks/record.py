@@ -1,0 +1,93 @@
+"""What a training run writes into its model's card: data, recipe, scores, versions."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unetseg.schema.card import ModelCard, TrainingRecord
+from napari_unetseg.schema.config import Recipe
+from napari_unetseg.tasks.checkpoint import Progress
+from napari_unetseg.tasks.samples import Sample
+
+PACKAGES = ("napari-unetseg", "torch", "numpy", "scipy", "scikit-image")
+
+
+def describe(
+    recipe: Recipe,
+    *,
+    training: Sequence[Sample],
+    held: Sequence[Sample],
+    output: Path,
+    data_sha256: str,
+    facts: Mapping[str, str],
+) -> ModelCard:
+    """Return the card of a run before its scores are known."""
+    training_record = TrainingRecord(
+        recipe=recipe,
+        data=facts.get("data", ""),
+        data_sha256=data_sha256,
+        images=len(training),
+        objects=sum(int(sample.labels.max(initial=0)) for sample in training),
+        validation_images=len(held),
+        versions={name: _version(name) for name in PACKAGES},
+    )
+    classes = (
+        ("background", "foreground") if recipe.target.kind == "distance" else ("background", "interior", "boundary")
+    )
+    return ModelCard(
+        name=facts.get("name") or output.stem,
+        description=facts.get("description", ""),
+        network=recipe.network,
+        channels=("signal",)
+        if recipe.network.in_channels == 1
+        else tuple(f"channel {i}" for i in range(recipe.network.in_channels)),
+        classes=classes,
+        object_diameter=_diameter(training),
+        normalization=recipe.normalization,
+        target=recipe.target,
+        decoding=recipe.decoding,
+        training=training_record,
+        licence=facts.get("licence", ""),
+        citation=facts.get("citation", ""),
+    )
+
+
+def with_scores(card: ModelCard, *, progress: Progress, scores: Mapping[str, Any] | None) -> ModelCard:
+    """Return the card with the state of the run and, if there was a validation, its scores."""
+    assert card.training is not None  # set by describe
+    values = {} if scores is None else {f"ap{key}": value for key, value in scores["ap"].items() if value is not None}
+    if scores is not None:
+        values |= {name: scores[name] for name in ("mean_ap", "f1", "pq", "dice") if scores.get(name) is not None}
+    training = card.training.replace(
+        scores=values,
+        steps=progress.step,
+        seconds=round(progress.seconds, 1),
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    return card.replace(training=training)
+
+
+def _diameter(samples: Sequence[Sample]) -> float | None:
+    """Median diameter (px) of the circle or sphere of the same size as each object."""
+    sizes = np.concatenate([np.bincount(np.maximum(sample.labels, 0).ravel())[1:] for sample in samples])
+    sizes = sizes[sizes > 0]
+    if not len(sizes):
+        return None
+    median = float(np.median(sizes))
+    if samples[0].labels.ndim == 2:
+        return 2 * math.sqrt(median / math.pi)
+    return 2 * math.cbrt(0.75 * median / math.pi)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

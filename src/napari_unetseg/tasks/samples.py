@@ -1,0 +1,149 @@
+"""Annotated images for training: loading them, cutting patches out of them, holding some back for validation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_unetseg.images import layouts, normalize
+from napari_unetseg.images.axes import to_canonical
+from napari_unetseg.images.normalize import Stretch
+from napari_unetseg.schema.config import NormalizationConfig
+from napari_unetseg.schema.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An image `(C, [Z,] Y, X)` of any real dtype with its instance labels `([Z,] Y, X)`; 0 background, -1 ignored.
+
+    `stretch` is the normalisation of the stack the image was taken from; none: measured on the image itself.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    name: str
+    stretch: Stretch | None = None
+
+
+def load_samples(
+    images: Path,
+    labels: Path,
+    *,
+    ndim: int = 2,
+    channels: Sequence[int] | None = None,
+    axes: str | None = None,
+    normalization: NormalizationConfig | None = None,
+) -> list[Sample]:
+    """Read paired files or folders; with `ndim` 2 every plane of a stack becomes a sample, with 3 every volume.
+
+    Raises `InputError` when files do not pair up or a label map has another shape than its image.
+    """
+    samples: list[Sample] = []
+    for image_path, label_path in layouts.pair_files(images, labels):
+        source, truth = layouts.read_pair(image_path, label_path, axes=axes)
+        sizes = source.sizes
+        if ndim == 3 and sizes["Z"] == 1:
+            raise InputError(
+                f"{image_path}: a 3D network needs a Z axis, got axes {source.axes.letters}; pass --axes or --ndim 2"
+            )
+        config = normalization or NormalizationConfig()
+        stretch = None
+        if config.scope == "stack":
+            planes = (source.read(t=t, z=z, channels=channels) for t in range(sizes["T"]) for z in range(sizes["Z"]))
+            stretch = normalize.measure(planes, config=config)
+        volumes = to_canonical(truth, axes=_label_letters(truth.ndim, sizes))[:, 0]  # (T, Z, Y, X)
+        for t in range(sizes["T"]):
+            for z in range(sizes["Z"]) if ndim == 2 else [None]:
+                image = source.read(t=t, z=z, channels=channels)
+                part = volumes[t] if z is None else volumes[t, z]
+                position = f" t{t}" * (sizes["T"] > 1) + f" z{z}" * (z is not None and sizes["Z"] > 1)
+                samples.append(Sample(image=image, labels=part, name=image_path.name + position, stretch=stretch))
+    return samples
+
+
+def _label_letters(ndim: int, sizes: dict[str, int]) -> str:
+    letters = "".join(letter for letter in "TZ" if sizes[letter] > 1) + "YX"
+    return letters if len(letters) == ndim else "TZYX"[-ndim:]
+
+
+def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: NormalizationConfig) -> list[Sample]:
+    """Check the samples and give each compact int32 labels and a stretch; the arrays given are not changed."""
+    if not samples:
+        raise InputError("nothing to train on: no pair of image and labels was given")
+    prepared = []
+    for sample in samples:
+        if sample.image.ndim != ndim + 1 or sample.image.shape[0] != channels:
+            raise InputError(
+                f"{sample.name}: the network reads {channels} channel(s) and {ndim} spatial axes, "
+                f"got shape {sample.image.shape} (channels first); choose channels or another network"
+            )
+        if sample.image.shape[1:] != sample.labels.shape:
+            raise InputError(
+                f"{sample.name}: image {sample.image.shape[1:]} and labels {sample.labels.shape} differ in shape; "
+                "both must show the same pixels"
+            )
+        stretch = sample.stretch or normalize.measure([sample.image], config=config)
+        prepared.append(Sample(sample.image, compact(sample.labels, name=sample.name), sample.name, stretch))
+    if not any(sample.labels.max(initial=0) > 0 for sample in prepared):
+        raise InputError("nothing to learn: every label map is empty; paint some objects, each with its own number")
+    return prepared
+
+
+def compact(labels: np.ndarray, *, name: str) -> np.ndarray:
+    """Return `labels` as int32 with ids 1..n; 0 stays background, -1 stays ignored; other negative ids are refused."""
+    if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
+        raise InputError(f"{name}: labels must be whole numbers, got {labels.dtype}; convert them first")
+    ids, inverse = np.unique(labels, return_inverse=True)
+    if ids[0] < -1:
+        raise InputError(f"{name}: label {ids[0]} is negative; use 0 for background and -1 for 'ignore'")
+    positive = np.cumsum(ids > 0).astype(np.int32)
+    positive[ids == 0] = 0
+    if np.issubdtype(ids.dtype, np.signedinteger):
+        positive[ids == -1] = -1
+    return positive[inverse].reshape(labels.shape)
+
+
+def split(samples: Sequence[Sample], *, fraction: float, seed: int) -> tuple[list[Sample], list[Sample], str]:
+    """Hold back whole images for validation, or a strip of the only one; return training, validation, what was done."""
+    samples = list(samples)
+    if fraction == 0:
+        return samples, [], "no validation: the last weights are kept"
+    if len(samples) == 1:
+        return _split_region(samples[0], fraction=fraction)
+    order = np.random.default_rng(seed).permutation(len(samples))
+    held = {int(index) for index in order[: max(1, round(fraction * len(samples)))]}
+    training = [sample for index, sample in enumerate(samples) if index not in held]
+    validation = [sample for index, sample in enumerate(samples) if index in held]
+    if not any(sample.labels.max(initial=0) > 0 for sample in training):
+        return samples, [], "no validation: the labelled images are too few to hold one back"
+    return training, validation, f"{len(validation)} of {len(samples)} images are held back for validation"
+
+
+def _split_region(sample: Sample, *, fraction: float) -> tuple[list[Sample], list[Sample], str]:
+    axis = int(np.argmax(sample.labels.shape[-2:])) + sample.labels.ndim - 2
+    length = sample.labels.shape[axis]
+    cut = length - round(fraction * length)
+    head, tail = _along(axis, slice(0, cut)), _along(axis, slice(cut, length))
+    training = Sample(sample.image[(slice(None), *head)], sample.labels[head], sample.name, sample.stretch)
+    held = Sample(sample.image[(slice(None), *tail)], sample.labels[tail], f"{sample.name} (held back)", sample.stretch)
+    if length - cut < 32 or not (held.labels > 0).any() or not (training.labels > 0).any():
+        return [sample], [], "no validation: the only image is too small to hold a part back; the last weights are kept"
+    return [training], [held], f"the last {length - cut} pixels of the only image are held back for validation"
+
+
+def _along(axis: int, part: slice) -> tuple[slice, ...]:
+    return (*(slice(None),) * axis, part)
+
+
+def fingerprint(samples: Sequence[Sample]) -> str:
+    """Return the SHA-256 over shapes, dtypes and values of all images and labels."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        for array in (sample.image, sample.labels):
+            digest.update(f"{array.shape}{array.dtype.str}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,212 @@
+"""Segment an image: read, normalise, predict, decode, number, and hand over plane by plane (or volume by volume)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_unetseg.images import normalize
+from napari_unetseg.images.axes import from_canonical
+from napari_unetseg.images.normalize import Stretch
+from napari_unetseg.images.read import ImageSource, from_array
+from napari_unetseg.images.write import LabelWriter
+from napari_unetseg.labels.decode import decode
+from napari_unetseg.labels.join import link_slices
+from napari_unetseg.labels.measure import measure_objects, merge_planes
+from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.events import Event, Note
+from napari_unetseg.tasks.jobs import as_part, finish
+from napari_unetseg.tasks.model import Model, load_model
+from napari_unetseg.tasks.predict import Predictor
+
+MAX_ID = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """The result: labels in the order of the image's axes (none when a writer took them), and a row per object."""
+
+    labels: np.ndarray | None
+    objects: int
+    table: pd.DataFrame
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A part the network sees at once: a plane of a stack, or with a 3D network (`z` none) a whole volume."""
+
+    t: int
+    z: int | None
+
+
+def segment(
+    image: Any,
+    *,
+    model: str | Path | Model = "nuclei",
+    axes: str | None = None,
+    channels: Sequence[int] | None = None,
+    tiling: TilingConfig | None = None,
+    decoding: DecodingConfig | None = None,
+) -> np.ndarray:
+    """Segment an array (numpy, dask, zarr) and return uint32 labels of the same axes, without channels.
+
+    Parameters
+    ----------
+    image
+        Anything with a shape, a dtype and slicing.
+    model
+        Name of a bundled or own model, a model file, or a loaded model.
+    axes
+        Letters of the axes, such as "ZYX" or "YXS"; none: guessed from the shape.
+    channels
+        Channels the model reads, in its order; needed when the image has more.
+    tiling
+        Tile, device and precision; none: chosen from the machine.
+    decoding
+        Thresholds and sizes; none: those of the model.
+
+    Raises
+    ------
+    InputError, ModelFileError, JobError
+        With what is wrong and what to do.
+
+    """
+    loaded = model if isinstance(model, Model) else load_model(model)
+    job = run(from_array(image, axes=axes), model=loaded, tiling=tiling, decoding=decoding, channels=channels)
+    labels = finish(job).labels
+    assert labels is not None  # there is no writer
+    return labels
+
+
+def run(
+    source: ImageSource,
+    *,
+    model: Model,
+    tiling: TilingConfig | None = None,
+    decoding: DecodingConfig | None = None,
+    channels: Sequence[int] | None = None,
+    writer: LabelWriter | None = None,
+) -> Generator[Event, None, Segmentation]:
+    """Segment `source`, yielding at every tile; labels go to `writer`, or into memory without one.
+
+    A 2D model runs over every plane of Z and time; ids are unique in the whole result. With `decoding.link_slices`
+    objects of neighbouring planes that overlap get one id. Memory holds one plane (3D: one volume) at a time.
+    """
+    began = time.monotonic()
+    decoding = decoding or model.card.decoding
+    channels = choose_channels(source, model=model, channels=channels)
+    predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
+    yield from (Note(f"{source.name}: {note}") for note in (source.axes.note, *source.notes) if note)
+    frames = list(_frames(source, ndim=model.card.network.ndim))
+    shape = _frame_shape(source, ndim=model.card.network.ndim)
+    total = len(frames) * len(predictor.plan(shape).tiles)
+    stretch = _stretch(source, frames=frames, channels=channels, model=model)
+    out = None if writer else np.zeros([source.sizes[letter] for letter in "TZYX"], np.uint32)
+    numbering = _Numbering(decoding)
+    tables = []
+    for number, frame in enumerate(frames):
+        raw = source.read(t=frame.t, z=frame.z, channels=channels)
+        image = normalize.apply(raw, stretch=stretch or normalize.measure([raw], config=model.card.normalization))
+        probability = yield from as_part(
+            predictor.predict(image), item=source.name, before=number * total // len(frames), total=total
+        )
+        labels = numbering.number(decode(probability, config=decoding, target=model.card.target), frame=frame)
+        tables.append(_measure(labels, raw, frame=frame, source=source))
+        if writer is not None:
+            writer.write(_index(source, frame), labels)
+        elif out is not None:
+            out[frame.t, slice(None) if frame.z is None else frame.z] = labels
+    table = pd.concat(tables, ignore_index=True)
+    if decoding.link_slices and source.sizes["Z"] > 1 and model.card.network.ndim == 2:
+        table = merge_planes(table, scale=source.scale)
+    labels_out = None if out is None else from_canonical(out[:, None], axes=source.axes.letters)
+    return Segmentation(labels_out, numbering.objects, table, time.monotonic() - began)
+
+
+def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int] | None) -> list[int]:
+    """Return the image channels the model is to read; `InputError` rather than a guess where several choices exist."""
+    available, wanted = source.sizes["C"], model.card.network.in_channels
+    names = ", ".join(model.card.channels)
+    if channels is None:
+        if available == wanted:
+            return list(range(wanted))
+        raise InputError(
+            f"{source.name}: the image has {available} channel(s), model '{model.card.name}' reads {wanted} ({names}); "
+            f"choose with --channel, e.g. --channel {','.join(str(index) for index in range(wanted))}"
+        )
+    if len(channels) != wanted:
+        raise InputError(f"model '{model.card.name}' reads {wanted} channel(s) ({names}), got {len(channels)} to read")
+    for index in channels:
+        if not 0 <= index < available:
+            raise InputError(f"{source.name}: there is no channel {index}; the image has channels 0..{available - 1}")
+    return list(channels)
+
+
+class _Numbering:
+    """Gives objects ids that are unique in the whole result; one that goes on in the next slice keeps its id."""
+
+    def __init__(self, decoding: DecodingConfig) -> None:
+        self.objects = 0
+        self._decoding = decoding
+        self._previous: np.ndarray | None = None
+
+    def number(self, labels: np.ndarray, *, frame: _Frame) -> np.ndarray:
+        previous = self._previous if frame.z else None  # the first slice of a stack continues nothing
+        if self._decoding.link_slices and previous is not None:
+            labels, following = link_slices(
+                previous, labels, overlap=self._decoding.link_overlap, next_id=self.objects + 1
+            )
+            self.objects = following - 1
+        else:
+            count = int(labels.max(initial=0))
+            labels = np.where(labels > 0, labels + np.uint32(self.objects), np.uint32(0))
+            self.objects += count
+        if self.objects > MAX_ID:
+            raise InputError(f"more than {MAX_ID} objects in one image; raise --min-size or segment it in parts")
+        self._previous = labels if self._decoding.link_slices else None
+        return labels
+
+
+def _frames(source: ImageSource, *, ndim: int) -> Iterator[_Frame]:
+    if ndim == 3 and source.sizes["Z"] == 1:
+        raise InputError(
+            f"{source.name}: this is a 3D model and the image has no Z axis (axes {source.axes.letters}); "
+            "give its axes with --axes, or take a 2D model"
+        )
+    for t in range(source.sizes["T"]):
+        for z in range(source.sizes["Z"]) if ndim == 2 else [None]:
+            yield _Frame(t, z)
+
+
+def _frame_shape(source: ImageSource, *, ndim: int) -> tuple[int, ...]:
+    return tuple(source.sizes[letter] for letter in "ZYX"[3 - ndim :])
+
+
+def _stretch(source: ImageSource, *, frames: Sequence[_Frame], channels: Sequence[int], model: Model) -> Stretch | None:
+    """Measure the whole stack, or none when every plane is to be stretched on its own."""
+    config = model.card.normalization
+    if config.scope == "plane" and model.card.network.ndim == 2:
+        return None
+    return normalize.measure((source.read(t=frame.t, z=frame.z, channels=channels) for frame in frames), config=config)
+
+
+def _measure(labels: np.ndarray, raw: np.ndarray, *, frame: _Frame, source: ImageSource) -> pd.DataFrame:
+    position = {"t": frame.t} if source.sizes["T"] > 1 else {}
+    if frame.z is not None and source.sizes["Z"] > 1:
+        position["z"] = frame.z
+    return measure_objects(labels, raw, scale=source.scale, position=position)
+
+
+def _index(source: ImageSource, frame: _Frame) -> tuple[int, ...]:
+    """Place of a frame in a file of labels, whose leading axes are T and Z where the image has them."""
+    time_index = (frame.t,) if "T" in source.axes.letters else ()
+    slice_index = (frame.z,) if "Z" in source.axes.letters and frame.z is not None else ()
+    return (*time_index, *slice_index)

@@ -1,0 +1,272 @@
+"""Train a U-Net on annotated images: one flat loop that yields what happens and saves the best model as it goes."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_unetseg.models import file
+from napari_unetseg.networks import registry
+from napari_unetseg.networks.losses import SegmentationLoss
+from napari_unetseg.networks.network import Network
+from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.config import Recipe
+from napari_unetseg.schema.errors import InputError, JobError
+from napari_unetseg.schema.events import Event, Note, Saved, StepDone, Validated
+from napari_unetseg.tasks import checkpoint, record
+from napari_unetseg.tasks import device as devices
+from napari_unetseg.tasks.checkpoint import Progress
+from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.model import Model, weights_of
+from napari_unetseg.tasks.optimize import learning_rate, make_optimizer, update_average
+from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch
+from napari_unetseg.tasks.samples import Sample, fingerprint, prepare, split
+from napari_unetseg.tasks.validate import validate
+
+MAX_SKIPPED = 3  # steps in a row whose loss is not finite
+PREFETCH = 3  # batches prepared ahead of the device
+MAX_GRADIENT = 10.0
+
+
+@dataclass(slots=True)
+class _Run:
+    """What the loop changes."""
+
+    network: Network
+    average: Network
+    optimizer: torch.optim.Optimizer
+    progress: Progress
+
+
+def run(
+    samples: Sequence[Sample],
+    *,
+    recipe: Recipe,
+    output: Path,
+    validation: Sequence[Sample] | None = None,
+    start: Model | None = None,
+    resume: bool = False,
+    **facts: str,
+) -> Generator[Event, None, ModelCard]:
+    """Train on `samples` and write the best model to `output`; yield at every step.
+
+    Parameters
+    ----------
+    samples
+        Images with instance labels; some are held back for validation unless `validation` is given.
+    recipe
+        All settings. The budget is `steps` or `minutes`; with neither, 20 minutes.
+    validation
+        Images to score on; none: taken from `samples` as the recipe says; empty: no validation.
+    output
+        The model file. A checkpoint to resume from stands beside it while the run lasts.
+    start
+        Model whose weights are the starting point; its network and target must be those of the recipe.
+    resume
+        Go on from the checkpoint; weights come out as those of an unbroken run (on CPU, with a budget in steps).
+    facts
+        `description`, `licence`, `citation`, `data`, `name`: kept in the model's card.
+
+    Raises
+    ------
+    InputError
+        Samples, recipe or start model do not fit together.
+    JobError
+        No checkpoint to resume from, or the loss stays not finite.
+
+    """
+    if recipe.steps is None and recipe.minutes is None:
+        recipe = recipe.replace(minutes=20.0)
+    network = registry.build(recipe.network)
+    training, held, how = _split(samples, validation, recipe=recipe)
+    yield Note(how)
+    patch = recipe.patch or choose_patch(training, divisor=network.divisor)
+    data_sha256 = fingerprint([*training, *held])
+    device = devices.choose_device()
+    run_ = _set_up(network, recipe=recipe, start=start, device=device)
+    if resume:
+        frozen = checkpoint.path_for(output)
+        run_.progress = checkpoint.read(
+            frozen,
+            network=run_.network,
+            average=run_.average,
+            optimizer=run_.optimizer,
+            recipe=recipe,
+            data_sha256=data_sha256,
+        )
+        yield Note(f"resumed at step {run_.progress.step}")
+    sampler = PatchSampler(training, recipe=recipe, patch=patch)
+    card = record.describe(recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts)
+    yield from _loop(run_, sampler=sampler, held=held, recipe=recipe, output=output, card=card, device=device)
+    checkpoint.path_for(output).unlink(missing_ok=True)
+    return file.read_card(output)
+
+
+def train(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, recipe: Recipe | None = None, output: str | Path, **options: Any
+) -> ModelCard:
+    """Train on pairs of image ([C,] [Z,] Y, X) and labels ([Z,] Y, X) arrays, write `output`, and return its card."""
+    recipe = recipe or Recipe()
+    samples = []
+    for number, (image, labels) in enumerate(pairs, start=1):
+        image, labels = np.asarray(image), np.asarray(labels)
+        with_channels = image[None] if image.ndim == labels.ndim else image
+        samples.append(Sample(with_channels, labels, f"pair {number}"))
+    return finish(run(samples, recipe=recipe, output=Path(output), **options))
+
+
+def _split(
+    samples: Sequence[Sample], validation: Sequence[Sample] | None, *, recipe: Recipe
+) -> tuple[list[Sample], list[Sample], str]:
+    network = recipe.network
+
+    def checked(some: Sequence[Sample]) -> list[Sample]:
+        return prepare(some, ndim=network.ndim, channels=network.in_channels, config=recipe.normalization)
+
+    if validation is None:
+        return split(checked(samples), fraction=recipe.validation, seed=recipe.seed)
+    held = checked(validation) if validation else []
+    return checked(samples), held, f"{len(held)} images given for validation"
+
+
+def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: torch.device) -> _Run:
+    torch.manual_seed(recipe.seed)
+    network = registry.build(recipe.network)  # drawn again, after seeding
+    if start is not None:
+        if start.card.network != recipe.network or start.card.target != recipe.target:
+            raise InputError(
+                f"{start.path}: this model has another network or target than the recipe; leave those out of the recipe"
+            )
+        network.load_state_dict(start.network.state_dict())
+    network = devices.place(network, device=device)
+    return _Run(network, copy.deepcopy(network), make_optimizer(network, recipe=recipe), Progress())
+
+
+def _loop(
+    run_: _Run,
+    *,
+    sampler: PatchSampler,
+    held: list[Sample],
+    recipe: Recipe,
+    output: Path,
+    card: ModelCard,
+    device: torch.device,
+) -> Generator[Event, None, None]:
+    loss_function = SegmentationLoss(recipe.loss, target=recipe.target)
+    progress, began = run_.progress, time.monotonic() - run_.progress.seconds
+    frozen = checkpoint.path_for(output)
+    fraction = _fraction(progress, recipe=recipe)
+    for batch in _batches(sampler, start=progress.step, device=device):
+        if fraction >= 1:
+            break
+        # 1. the learning rate of this moment
+        rate = learning_rate(fraction, recipe=recipe)
+        for group in run_.optimizer.param_groups:
+            group["lr"] = rate
+        # 2. forward, backward, step
+        loss = _step(run_, batch=batch, loss_function=loss_function, recipe=recipe, device=device)
+        progress.step += 1
+        progress.seconds = time.monotonic() - began
+        if progress.skipped >= MAX_SKIPPED:
+            yield Note(
+                f"the loss is not finite for {MAX_SKIPPED} steps: training stops; a lower learning rate may help"
+            )
+            break
+        # 3. tell
+        before, fraction = fraction, _fraction(progress, recipe=recipe)
+        yield StepDone(progress.step, loss, rate, progress.seconds, min(1.0, fraction))
+        # 4. validate, keep the best, freeze
+        if math.floor(min(1.0, fraction) / recipe.validate_every + 1e-9) > math.floor(
+            before / recipe.validate_every + 1e-9
+        ):
+            scores = yield from validate(run_.average, held=held, recipe=recipe)
+            yield from _keep_best(run_, scores=scores, card=card, output=output)
+            progress.seconds = time.monotonic() - began
+            checkpoint.write(
+                frozen,
+                network=run_.network,
+                average=run_.average,
+                optimizer=run_.optimizer,
+                progress=progress,
+                recipe=recipe,
+                data_sha256=card.training.data_sha256 if card.training else "",
+            )
+            yield Saved(frozen)
+            if recipe.patience is not None and progress.without_gain >= recipe.patience:
+                yield Note(f"no better score in {recipe.patience} validations: training stops at step {progress.step}")
+                break
+    if progress.best_step == 0:
+        raise JobError("training gave no finite model; lower the learning rate, check the labels, and start again")
+
+
+def _fraction(progress: Progress, *, recipe: Recipe) -> float:
+    """Share of the budget that is used; the first of steps and minutes to run out ends the run."""
+    shares = [progress.step / recipe.steps] if recipe.steps else []
+    shares += [progress.seconds / 60 / recipe.minutes] if recipe.minutes else []
+    return max(shares)
+
+
+def _batches(sampler: PatchSampler, *, start: int, device: torch.device) -> Iterator[Batch]:
+    """Prepare batches in the background, a few ahead; each depends on its step alone, so a run can be resumed."""
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="patches") as pool:
+        waiting: list[Future[Batch]] = [
+            pool.submit(sampler.batch, start + ahead, device=device) for ahead in range(PREFETCH)
+        ]
+        step = start
+        while True:
+            batch = waiting.pop(0).result()
+            waiting.append(pool.submit(sampler.batch, step + PREFETCH, device=device))
+            step += 1
+            yield batch.to(device)
+
+
+def _step(run_: _Run, *, batch: Batch, loss_function: SegmentationLoss, recipe: Recipe, device: torch.device) -> float:
+    """One optimiser step; a loss or gradient that is not finite is counted and changes nothing."""
+    torch.manual_seed(recipe.seed * 1_000_003 + run_.progress.step)  # dropout, the same when resumed
+    dtype = devices.choose_dtype(recipe.precision, device=device)
+    cast = torch.autocast(device.type, dtype=dtype) if dtype is not torch.float32 else nullcontext()
+    run_.network.train()
+    images = batch.images.contiguous(memory_format=devices.memory_format(recipe.network.ndim))
+    with cast:
+        logits = run_.network(images)
+    loss = loss_function(logits.float(), batch.classes, batch.distance, batch.weights)
+    run_.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(run_.network.parameters(), MAX_GRADIENT)
+    if not (torch.isfinite(loss) and torch.isfinite(norm)):
+        run_.progress.skipped += 1
+        return float("nan")
+    run_.progress.skipped = 0
+    run_.optimizer.step()
+    update_average(run_.average, run_.network, decay=recipe.ema, step=run_.progress.step)
+    return float(loss.detach())
+
+
+def _keep_best(
+    run_: _Run, *, scores: dict[str, Any] | None, card: ModelCard, output: Path
+) -> Generator[Event, None, None]:
+    """Save when the score is the best so far, or when there is nothing to score on."""
+    progress = run_.progress
+    value = progress.best if scores is None else float(scores["mean_ap"])
+    is_best = scores is None or value > progress.best
+    if is_best:
+        progress.best, progress.best_step, progress.without_gain = value, progress.step, 0
+        weights = weights_of(run_.average)
+        if not all(np.isfinite(array).all() for array in weights.values()):
+            raise JobError("the weights are no longer finite; lower the learning rate and start again")
+        file.save(output, card=record.with_scores(card, progress=progress, scores=scores), weights=weights)
+        yield Saved(output)
+    else:
+        progress.without_gain += 1
+    if scores is not None:
+        yield Validated(progress.step, float(scores["ap"]["0.50"]), value, is_best, progress.seconds)

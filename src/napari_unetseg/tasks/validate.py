@@ -1,0 +1,38 @@
+"""Score a network in training on the images held back for that."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from napari_unetseg.images import normalize
+from napari_unetseg.labels import metrics
+from napari_unetseg.labels.decode import decode
+from napari_unetseg.networks.network import Network
+from napari_unetseg.schema.config import Recipe, TilingConfig
+from napari_unetseg.schema.events import Event, TileDone
+from napari_unetseg.tasks.jobs import as_part
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.samples import Sample
+
+MAX_PIXELS = 8e6  # enough for a stable score, little against the training itself
+
+
+def validate(network: Network, *, held: list[Sample], recipe: Recipe) -> Generator[Event, None, dict[str, Any] | None]:
+    """Segment the held-back images with `network`; none without such images."""
+    if not held:
+        return None
+    tiling = TilingConfig(precision=recipe.precision, device=str(next(network.parameters()).device))
+    predictor = Predictor(network.eval(), target=recipe.target, tiling=tiling)
+    scores, pixels = [], 0
+    for number, sample in enumerate(held, start=1):
+        assert sample.stretch is not None  # given by samples.prepare
+        image = normalize.apply(sample.image, stretch=sample.stretch)
+        probability = yield from as_part(predictor.predict(image), item="validation")
+        found = decode(probability, config=recipe.decoding, target=recipe.target)
+        scores.append(metrics.score(found, sample.labels))
+        yield TileDone(number, len(held), "validation")
+        pixels += sample.labels.size
+        if pixels > MAX_PIXELS:
+            break
+    return metrics.summarize(scores)

@@ -1,0 +1,110 @@
+"""Many files: results lie beside each other, bad files are named, nothing is overwritten by accident."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from napari_unetseg.images.read import read_labels
+from napari_unetseg.networks import registry
+from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.config import DecodingConfig, NetworkConfig, TargetConfig
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.tasks.batch import segment_files
+from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.model import Model
+
+
+@pytest.fixture
+def model() -> Model:
+    config = NetworkConfig(width=2, depth=1, out_channels=3)
+    card = ModelCard(
+        name="m", network=config, target=TargetConfig(kind="boundary"), decoding=DecodingConfig(min_size=0)
+    )
+    return Model(card, registry.build(config).eval(), Path("m.safetensors"))
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for index, name in enumerate(["a.tif", "b c.tif", "é.tif"]):
+        tifffile.imwrite(folder / name, np.random.default_rng(index).integers(0, 999, (32, 40), np.uint16))
+    return folder
+
+
+def run(images: Path, model: Model, folder: Path, **options: object) -> list[object]:
+    return finish(segment_files(sorted(images.iterdir()), folder=folder, model=model, **options))
+
+
+def test_each_input_gets_labels_and_a_table(images: Path, model: Model, tmp_path: Path) -> None:
+    results = run(images, model, tmp_path / "out")
+    assert [result.error for result in results] == [None] * 3
+    for stem in ("a", "b c", "é"):
+        labels = read_labels(tmp_path / "out" / f"{stem}_labels.tif")
+        table = pd.read_csv(tmp_path / "out" / f"{stem}_objects.csv")
+        assert labels.shape == (32, 40)
+        assert labels.max() == len(table)
+    assert not [path for path in (tmp_path / "out").iterdir() if path.suffix not in {".tif", ".csv"}]
+
+
+def test_one_bad_file_does_not_stop_the_rest(images: Path, model: Model, tmp_path: Path) -> None:
+    (images / "aa.tif").write_bytes(b"")
+    (images / "ab.tif").write_bytes(b"II*\0 no TIFF")
+    results = run(images, model, tmp_path / "out")
+    assert [result.error is None for result in results] == [True, False, False, True, True]
+    assert "aa.tif" in results[1].error
+    assert not (tmp_path / "out" / "aa_labels.tif").exists()
+
+
+def test_results_that_stand_are_never_overwritten_by_accident(images: Path, model: Model, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(images, model, out)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(InputError, match="3 of 3 results exist"):
+        run(images, model, out)
+    (out / "a_labels.tif").unlink()
+    results = run(images, model, out, existing="skip")
+    assert [result.objects > 0 or result.seconds > 0 for result in results] == [True, False, False]
+    assert {path: path.read_bytes() for path in out.iterdir() if path in before}.keys() == before.keys()
+    (out / "a_objects.csv").write_text("mine")
+    run(images, model, out, existing="overwrite")
+    assert (out / "a_objects.csv").read_text() != "mine"
+
+
+def test_zarr_output(images: Path, model: Model, tmp_path: Path) -> None:
+    run(images, model, tmp_path / "tif")
+    run(images, model, tmp_path / "zarr", format="zarr")
+    np.testing.assert_array_equal(
+        read_labels(tmp_path / "zarr" / "a_labels.zarr"), read_labels(tmp_path / "tif" / "a_labels.tif")
+    )
+
+
+def test_pixel_size_goes_from_image_to_labels(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "s.tif"
+    tifffile.imwrite(
+        path,
+        np.zeros((3, 32, 40), np.uint16),
+        ome=True,
+        metadata={"axes": "ZYX", "PhysicalSizeZ": 2.0, "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.25},
+    )
+    finish(segment_files([path], folder=tmp_path / "out", model=model))
+    with tifffile.TiffFile(tmp_path / "out" / "s_labels.tif") as file:
+        assert file.series[0].axes == "ZYX"
+        assert all(text in file.ome_metadata for text in ('PhysicalSizeZ="2.0"', 'PhysicalSizeX="0.25"'))
+
+
+def test_an_unexpected_failure_is_reported_not_raised(
+    images: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("bug")
+
+    monkeypatch.setattr("napari_unetseg.tasks.segment.decode", fail)
+    results = run(images, model, tmp_path / "out")
+    assert all("unexpected ZeroDivisionError" in result.error for result in results)
+    assert not list((tmp_path / "out").iterdir())

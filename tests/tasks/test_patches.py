@@ -1,0 +1,79 @@
+"""Batches are what they should be: aligned, reproducible, weighted, of the asked size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unetseg.schema.config import AugmentationConfig, NormalizationConfig, Recipe, TargetConfig
+from napari_unetseg.tasks.patches import PatchSampler, choose_patch
+from napari_unetseg.tasks.samples import Sample, prepare
+
+PLAIN = AugmentationConfig(
+    probability=0, elastic=0, rotation=0, scale=0, flip=False, gamma=0, brightness=0, contrast=0, blur=0, noise=0
+)
+
+
+def sampler(samples: list[Sample], recipe: Recipe) -> PatchSampler:
+    ready = prepare(samples, ndim=2, channels=1, config=NormalizationConfig())
+    return PatchSampler(ready, recipe=recipe, patch=recipe.patch or (48, 48))
+
+
+def test_a_batch_depends_on_its_step_alone(samples: list[Sample], recipe: Recipe) -> None:
+    one, other = sampler(samples, recipe), sampler(samples, recipe)
+    other.batch(0)
+    first, second = one.batch(7), other.batch(7)
+    assert torch.equal(first.images, second.images)
+    assert torch.equal(first.weights, second.weights)
+    assert not torch.equal(first.images, one.batch(8).images)
+
+
+def test_image_and_classes_stay_aligned(samples: list[Sample], recipe: Recipe) -> None:
+    """Discs are bright: under any geometry, bright pixels are those of an object."""
+    config = PLAIN.replace(probability=1, elastic=4, rotation=180, scale=0.2, flip=True)
+    batch = sampler(samples, recipe.replace(augmentation=config)).batch(3)
+    is_bright = batch.images[:, 0] > 0.5
+    agreement = (is_bright == (batch.classes > 0)).float().mean()
+    assert agreement > 0.97
+
+
+def test_shapes_and_types(samples: list[Sample], recipe: Recipe) -> None:
+    batch = sampler(samples, recipe).batch(0)
+    assert batch.images.shape == (2, 1, 48, 48)
+    assert batch.images.dtype == torch.float32
+    assert batch.classes.dtype == torch.int64
+    assert batch.distance is not None
+    assert batch.distance.shape == batch.weights.shape == batch.classes.shape == (2, 48, 48)
+
+
+def test_without_distance_there_is_none(samples: list[Sample], recipe: Recipe) -> None:
+    target = TargetConfig(kind="boundary")
+    network = recipe.network.replace(out_channels=3)
+    assert sampler(samples, recipe.replace(target=target, network=network)).batch(0).distance is None
+
+
+def test_patches_larger_than_the_image_are_mirrored(samples: list[Sample], recipe: Recipe) -> None:
+    recipe = recipe.replace(patch=(96, 96), augmentation=PLAIN)
+    image = sampler(samples, recipe).batch(0).images[0, 0]
+    assert image.shape == (96, 96)
+    assert torch.isfinite(image).all()
+
+
+def test_unlabelled_pixels_far_from_paint_weigh_nothing(samples: list[Sample], recipe: Recipe) -> None:
+    recipe = recipe.replace(unlabelled_is_background=False, augmentation=PLAIN)
+    batch = sampler(samples, recipe).batch(0)
+    assert (batch.classes == -1).any()
+    assert (batch.weights[batch.classes == -1] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "divisor", "expected"),
+    [((64, 64), (4, 4), (64, 64)), ((1022, 1024), (16, 16), (256, 256)), ((10, 300), (16, 16), (16, 256)),
+     ((20, 200, 200), (4, 16, 16), (20, 96, 96))],
+)  # fmt: skip
+def test_the_patch_follows_the_images(
+    shape: tuple[int, ...], divisor: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    sample = Sample(np.zeros((1, *shape), np.uint8), np.zeros(shape, np.int32), "a")
+    assert choose_patch([sample], divisor=divisor) == expected
