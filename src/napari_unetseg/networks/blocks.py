@@ -54,7 +54,7 @@ def pooling(stride: tuple[int, ...]) -> nn.Module:
 def initialise(network: nn.Module) -> None:
     """Draw weights from N(0, 2 / N) with N incoming nodes (Ronneberger et al. 2015, section 3; He et al. 2015)."""
     for module in network.modules():
-        if isinstance(module, Convolution | UpConvolution):
+        if isinstance(module, Convolution | UpConvolution) and not module.weight.is_meta:  # meta: shapes without values
             is_up = isinstance(module, UpConvolution)  # an output pixel sees one input pixel only
             incoming = module.in_channels if is_up else module.in_channels * math.prod(module.kernel_size)
             nn.init.normal_(module.weight, std=math.sqrt(2 / incoming))

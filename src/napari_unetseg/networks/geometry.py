@@ -30,7 +30,7 @@ class Geometry:
     displacement: Tensor
     """(N, 2, 3, 3): how far, in pixels along Y and X, each control point looks away from its place."""
     angle: Tensor
-    """(N,): rotation in the YX plane, radians."""
+    """(N,): rotation in the YX plane, radians; pi / 2 is torch.rot90."""
     scale: Tensor
     """(N,): size of things after / before, along every axis."""
     flip: Tensor
@@ -65,11 +65,14 @@ def resample(
     Images are interpolated bicubically in the plane and linearly along Z, labels take the nearest id. Beyond the
     border both are mirrored. The elastic field and the rotation are those of the plane, the same for every Z.
     """
+    device = images.device
+    if device.type == "mps":  # has neither float64 nor bicubic sampling
+        images, labels = images.cpu(), labels.cpu()
     pairs = [
         _resample_one(image, label, geometry=geometry, index=index, output_shape=output_shape)
         for index, (image, label) in enumerate(zip(images, labels, strict=True))
     ]
-    return torch.stack([image for image, _ in pairs]), torch.stack([label for _, label in pairs])
+    return torch.stack([image for image, _ in pairs]).to(device), torch.stack([label for _, label in pairs]).to(device)
 
 
 def _resample_one(
@@ -78,16 +81,24 @@ def _resample_one(
     """Warp one patch; one at a time keeps the working set in the processor's cache."""
     if len(output_shape) == 3:
         image, label = _resample_planes(image, label, geometry=geometry, index=index, depth=output_shape[0])
-    height, width = image.shape[-2:]
-    grid = sampling_grid(
-        geometry, index=index, shape=(height, width), output_shape=output_shape[-2:], device=image.device
-    )
-    planes = image.reshape(1, -1, height, width)
-    warped = grid_sample(planes, grid[None], mode="bicubic", padding_mode="border", align_corners=True)
-    rows = grid[..., 1].add(1).mul_((height - 1) / 2).round_().int()
-    columns = grid[..., 0].add(1).mul_((width - 1) / 2).round_().int()
-    nearest = label.reshape(-1, height * width).index_select(1, (rows * width + columns).flatten())
-    return warped.reshape(image.shape[0], *output_shape), nearest.reshape(tuple(output_shape))
+    size = (image.shape[-2], image.shape[-1])
+    grid = sampling_grid(geometry, index=index, shape=size, output_shape=output_shape[-2:], device=image.device)[None]
+    planes = image.reshape(1, -1, *size)
+    warped = grid_sample(planes, grid, mode="bicubic", padding_mode="border", align_corners=True)
+    ids = _sample_ids(label.reshape(1, -1, *size), grid=grid)
+    return warped.reshape(image.shape[0], *output_shape), ids.reshape(tuple(output_shape))
+
+
+def _sample_ids(ids: Tensor, *, grid: Tensor) -> Tensor:
+    """Look up the nearest id, exactly: float32 holds integers up to 2**24, larger ones travel as two halves."""
+    lowest, highest = ids.aminmax()
+    is_large = int(highest) > 2**24 or int(lowest) < -(2**24)
+    parts = [ids & 0xFFFF, ids >> 16] if is_large else [ids]
+    sampled = [
+        grid_sample(part.float(), grid, mode="nearest", padding_mode="border", align_corners=True).to(ids.dtype)
+        for part in parts
+    ]
+    return (sampled[1] << 16) + sampled[0] if is_large else sampled[0]
 
 
 def sampling_grid(
@@ -99,42 +110,47 @@ def sampling_grid(
     (autocast, TF32) leave alone.
     """
     matrix = _matrix(geometry, index=index, shape=shape)
-    rows, columns = (_basis(size, output) for size, output in zip(shape, output_shape, strict=True))
-    place = torch.device("cpu") if device.type == "mps" else device  # no float64 there
+    (rows, row_bound), (columns, column_bound) = (
+        _basis(size, output) for size, output in zip(shape, output_shape, strict=True)
+    )
     mixed = (matrix @ columns.T).permute(1, 2, 0).flatten(1)  # (5, X * 2)
-    grid = (rows.to(place) @ mixed.to(place)).float().to(device)
-    reach = float((matrix.abs() * rows.abs().amax(dim=0)[:, None] * columns.abs().amax(dim=0)).sum(dim=(1, 2)).max())
+    grid = (rows.to(device) @ mixed.to(device)).float()
+    reach = float((matrix.abs() * row_bound[:, None] * column_bound).sum(dim=(1, 2)).max())
     for _ in range(math.ceil((reach - 1) / 2 - 1e-9)):
-        grid = grid.clamp(-1, 1).mul_(2).sub_(grid)  # mirrors -3 .. 3 at -1 and 1
-    return grid.clamp_(-1, 1).view(*output_shape, 2)
+        grid = grid.lerp(grid.clamp(-1, 1), 2.0)  # 2 clamp(u) - u mirrors -3 .. 3 at -1 and 1
+    return grid.view(*output_shape, 2)
 
 
 def _matrix(geometry: Geometry, *, index: int, shape: tuple[int, int]) -> Tensor:
     """Coefficients (2, 5, 5) of the grid, x then y, in units of half the patch: source = displacement + R F p / s."""
-    cosine, sine = math.cos(float(geometry.angle[index])), math.sin(float(geometry.angle[index]))
-    flip_y, flip_x = (-1.0 if flag else 1.0 for flag in geometry.flip[index, -2:].tolist())
-    scale = float(geometry.scale[index])
-    matrix = torch.zeros(2, CONTROL + 2, CONTROL + 2, dtype=torch.float64, device="cpu")
-    matrix[:, :CONTROL, :CONTROL] = geometry.displacement[index].flip(0)
-    linear, constant = CONTROL, CONTROL + 1
-    matrix[0, linear, constant], matrix[0, constant, linear] = sine * flip_y / scale, cosine * flip_x / scale
-    matrix[1, linear, constant], matrix[1, constant, linear] = cosine * flip_y / scale, -sine * flip_x / scale
-    half = [max((size - 1) / 2, 0.5) for size in shape]
-    matrix[0] /= half[1]
-    matrix[1] /= half[0]
-    return matrix
+    angle, scale = float(geometry.angle[index]), float(geometry.scale[index])
+    flip_y, flip_x = (-1 / scale if flag else 1 / scale for flag in geometry.flip[index, -2:].tolist())
+    cosine, sine = math.cos(angle), math.sin(angle)
+    displacement_y, displacement_x = geometry.displacement[index].tolist()
+    half_y, half_x = (max((size - 1) / 2, 0.5) for size in shape)
+    x = _coefficients(displacement_x, of_y=-sine * flip_y, of_x=cosine * flip_x, unit=half_x)
+    y = _coefficients(displacement_y, of_y=cosine * flip_y, of_x=sine * flip_x, unit=half_y)
+    return torch.tensor([x, y], dtype=torch.float64, device="cpu")
+
+
+def _coefficients(points: list[list[float]], *, of_y: float, of_x: float, unit: float) -> list[list[float]]:
+    """Rows belong to the basis along Y, columns to that along X: three cubics, the linear term, the constant."""
+    rows = [[*row, 0.0, 0.0] for row in points] + [[0.0, 0.0, 0.0, 0.0, of_y], [0.0, 0.0, 0.0, of_x, 0.0]]
+    return [[value / unit for value in row] for row in rows]
 
 
 @lru_cache(maxsize=64)
-def _basis(size: int, output: int) -> Tensor:
-    """Columns (output, 5): three cubic basis functions over `size` pixels, the pixel's distance from the centre, and 1.
+def _basis(size: int, output: int) -> tuple[Tensor, Tensor]:
+    """Columns (output, 5): three cubic basis functions over `size` pixels, the distance from the centre, and 1.
 
+    With them the largest magnitude in each column.
     The cubic is torch's bicubic (Keys 1981, a = -0.75) through the control points at the first, middle and last pixel.
     """
     eye = torch.eye(CONTROL, dtype=torch.float64, device="cpu")[None, None]
     cubic = interpolate(eye, size=(size, CONTROL), mode="bicubic", align_corners=True)[0, 0]
     place = torch.arange(size, dtype=torch.float64, device="cpu")[:, None] - (size - 1) / 2
-    return torch.cat([cubic, place, torch.ones_like(place)], dim=1).narrow(0, (size - output) // 2, output)
+    basis = torch.cat([cubic, place, torch.ones_like(place)], dim=1).narrow(0, (size - output) // 2, output)
+    return basis, basis.abs().amax(dim=0)
 
 
 def _resample_planes(

@@ -84,10 +84,11 @@ class UNet(Network):
         cropped to those before its block: exact tiles for about the price of an untiled pass.
         """
         self.check_channels(x)
+        if self.config.padding == "same":
+            self.check_multiple(x)
         self._check_halos(x, halos)
         if self.config.padding == "valid":
             return self._forward_mirrored(x, halos)
-        self.check_multiple(x)
         have, skips = list(halos), []
         for level, stride in enumerate(self._strides):
             x = self.encoder[level](x)
