@@ -1,0 +1,42 @@
+"""Print a benchmark's rows as a table and keep them as JSON beside it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def machine() -> str:
+    """Return one line on what this ran on."""
+    processor = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        processor = f"{names[0]}, {len(names)} cores" if names else processor
+    capability = torch.backends.cpu.get_cpu_capability()
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+    extra = ", AMX" if has_amx else ""
+    return f"{processor}, {capability}{extra}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+
+
+def publish(name: str, rows: list[dict[str, Any]], **facts: Any) -> None:
+    """Print `rows` as a Markdown table and write them to `results/NAME.json`."""
+    columns = list(rows[0])
+    print(f"\n{name}: {machine()}")
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+    for row in rows:
+        print("| " + " | ".join(_text(row[column]) for column in columns) + " |")
+    folder = Path(__file__).parent / "results"
+    folder.mkdir(exist_ok=True)
+    content = {"machine": machine(), **facts, "rows": rows}
+    (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _text(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
