@@ -1,4 +1,4 @@
-"""What should the network learn? Classes, distance, or both, on two data sets: python benchmarks/targets.py --minutes 5.
+"""What should the network learn? Classes, distance, or both, on two data sets: python benchmarks/targets.py.
 
 Every run has the same budget, network, patches and seed; only the target differs. Scores are those of the best
 checkpoint on the validation part.
