@@ -1,0 +1,58 @@
+"""The layers a training recipe is made of, one over the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_unetseg.cli.settings import make_recipe, numbers, read_recipe
+
+if TYPE_CHECKING:
+    from napari_unetseg.schema.config import Recipe
+    from napari_unetseg.tasks.model import Model
+
+
+class RecipeLayers:
+    """The layers a recipe is made of: the start model's own recipe, then the file, then the options."""
+
+    def __init__(self, given: Mapping[str, Any], *, file: Path | None, patch: str | None) -> None:
+        self.given = _without_nones(given)
+        self.file = {} if file is None else read_recipe(file)
+        if "steps" in self.given or "minutes" in self.given:  # a budget given here replaces the file's
+            self.file = {key: value for key, value in self.file.items() if key not in ("steps", "minutes")}
+        self.patch = patch
+        self.where = "train" if file is None else str(file)
+
+    def recipe(self, model: Model | None, *, in_channels: int | None = None) -> Recipe:
+        """Return the recipe for images of `in_channels`."""
+        layers: list[Mapping[str, Any]] = [{} if model is None else _recipe_of(model), self.file, self.given]
+        if in_channels is not None and model is None:
+            layers.insert(0, {"network": {"in_channels": in_channels}})
+        recipe = make_recipe(layers, where=self.where)
+        if self.patch is not None:
+            recipe = make_recipe([*layers, {"patch": _patch(self.patch, ndim=recipe.network.ndim)}], where="--patch")
+        if recipe.steps is None and recipe.minutes is None:
+            recipe = recipe.replace(minutes=20.0)
+        return recipe
+
+
+def _without_nones(given: Mapping[str, Any]) -> dict[str, Any]:
+    inner = {key: _without_nones(value) if isinstance(value, Mapping) else value for key, value in given.items()}
+    return {key: value for key, value in inner.items() if value is not None and value != {}}
+
+
+def _recipe_of(model: Model) -> dict[str, Any]:
+    """Return the settings that a model fixes; its budget and seed are not taken over."""
+    card = model.card
+    return {
+        "network": card.network.model_dump(),
+        "target": card.target.model_dump(),
+        "normalization": card.normalization.model_dump(),
+        "decoding": card.decoding.model_dump(),
+    }
+
+
+def _patch(text: str, *, ndim: int) -> tuple[int, ...]:
+    edges = numbers(text, option="--patch")
+    return edges * ndim if len(edges) == 1 else edges

@@ -1,0 +1,113 @@
+"""`models`: the library of models, and the architectures they can have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_unetseg.cli.options import JsonFlag, VerboseFlag
+from napari_unetseg.cli.report import reporting
+
+app = typer.Typer(help="List, show, export and import models; list the architectures.", no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model, or a .safetensors file.")]
+
+
+@app.command("list", short_help="List the models known by name.")
+def list_models(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
+    """List the models that --model knows by name: bundled ones and those you imported."""
+    from napari_unetseg.cli.table import table
+    from napari_unetseg.models import library
+    from napari_unetseg.models.file import read_card
+    from napari_unetseg.schema.errors import ModelFileError
+
+    with reporting(as_json=as_json, verbose=verbose) as report:
+        bundled, entries, failed = library.bundled(), [], 0
+        for name, path in library.available().items():
+            entry: dict[str, Any] = {"name": name, "origin": "bundled" if name in bundled else "yours", "path": path}
+            try:
+                card = read_card(path)
+                entry |= {"axes": card.axes, "channels": len(card.channels), "description": card.description}
+            except ModelFileError as error:
+                failed += 1
+                entry["error"] = str(error)
+            entries.append(entry)
+        head = ("name", "origin", "axes", "channels", "description")
+        rows = [tuple(entry.get(key, "damaged" if key == "axes" else None) for key in head) for entry in entries]
+        report.say(table(rows, head=head) if rows else "no models here yet")
+        report.say(f"your models: {library.user_folder()}")
+        for entry in entries:
+            if "error" in entry:
+                report.note(f"{entry['name']}: {entry['error']}")
+        report.finish({"models": entries, "user_folder": library.user_folder()}, failed=failed)
+
+
+@app.command(short_help="Show what a model file says of itself.")
+def show(name: NameArgument, as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
+    """Show what a model's file says about it: network, target, training, scores, licence."""
+    from napari_unetseg.cli.table import table
+    from napari_unetseg.models import library
+    from napari_unetseg.models.file import read_card
+
+    with reporting(as_json=as_json, verbose=verbose) as report:
+        path = library.find(name)
+        card = read_card(path).model_dump(mode="json")
+        report.say(table(_lines(card), head=("field", "value")))
+        report.finish({"path": path, **card})
+
+
+def _lines(value: dict[str, Any], *, prefix: str = "") -> list[tuple[str, str]]:
+    """Flatten nested tables to dotted names; empty fields are left out."""
+    lines: list[tuple[str, str]] = []
+    for key, item in value.items():
+        if isinstance(item, dict):
+            lines += _lines(item, prefix=f"{prefix}{key}.")
+        elif item not in (None, "", []):
+            lines.append((prefix + key, ", ".join(map(str, item)) if isinstance(item, list) else str(item)))
+    return lines
+
+
+@app.command("export", short_help="Copy a model to a file.")
+def export_model(
+    name: NameArgument,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="File or folder to copy the model to.")],
+    as_json: JsonFlag = False,
+    verbose: VerboseFlag = False,
+) -> None:
+    """Copy a model to a file of your own, to share or keep it."""
+    from napari_unetseg.models import library
+
+    with reporting(as_json=as_json, verbose=verbose) as report:
+        written = library.export_model(name, path)
+        report.say(f"{name} -> {written}")
+        report.finish({"name": name, "path": written})
+
+
+@app.command("import", short_help="Add a model file to your library.")
+def import_model(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A .safetensors model file.")],
+    name: Annotated[str | None, typer.Option(help="Name to know it by; its file name if not given.")] = None,
+    as_json: JsonFlag = False,
+    verbose: VerboseFlag = False,
+) -> None:
+    """Check a model file and copy it into your library, so that --model knows it by name."""
+    from napari_unetseg.models import library
+
+    with reporting(as_json=as_json, verbose=verbose) as report:
+        written = library.import_model(path, name)
+        report.say(f"{path} -> {written}; use it with --model {written.stem}")
+        report.finish({"name": written.stem, "path": written})
+
+
+@app.command(short_help="List the architectures for training.")
+def networks(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
+    """List the architectures that 'train --network' knows."""
+    with reporting(as_json=as_json, verbose=verbose) as report:
+        from napari_unetseg.cli.table import table
+        from napari_unetseg.networks import registry
+
+        entries = registry.describe()
+        head = ("name", "parameters", "summary", "reference")
+        report.say(table([tuple(entry.get(key) for key in head) for entry in entries], head=head))
+        report.finish({"networks": entries})

@@ -1,0 +1,173 @@
+"""`segment`: images in, label images and object tables out; one bad file never stops the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from napari_unetseg.cli.options import (
+    AxesOption,
+    ChannelOption,
+    DeviceOption,
+    FolderOption,
+    FormatOption,
+    JsonFlag,
+    ModelOption,
+    OverwriteFlag,
+    PrecisionName,
+    VerboseFlag,
+)
+from napari_unetseg.cli.report import Report, reporting
+
+if TYPE_CHECKING:
+    from napari_unetseg.schema.events import Event, ItemDone
+
+
+def segment(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Image files, folders of images, or patterns such as 'day1/*.tif'."),
+    ],
+    output: FolderOption,
+    model: ModelOption = "nuclei",
+    axes: AxesOption = None,
+    channel: ChannelOption = None,
+    device: DeviceOption = "auto",
+    precision: Annotated[
+        PrecisionName, typer.Option(help="bfloat16 is several times faster on some processors; auto takes it there.")
+    ] = "auto",
+    tile: Annotated[
+        int | None,
+        typer.Option(help="Tile edge in pixels; chosen from memory if not given. Results do not depend on it."),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Foreground probability of an object's pixels (0 to 1).")
+    ] = None,
+    seed_threshold: Annotated[
+        float | None,
+        typer.Option(help="Score above which a pixel starts an object (0 to 1): fewer objects when higher."),
+    ] = None,
+    min_size: Annotated[int | None, typer.Option(help="Drop objects of fewer pixels or voxels.")] = None,
+    link: Annotated[
+        bool | None, typer.Option("--link/--no-link", help="2D model on a Z stack: join the slices into 3D objects.")
+    ] = None,
+    format: FormatOption = "tiff",  # noqa: A002 - the option's name
+    resume: Annotated[bool, typer.Option("--resume", help="Leave out images whose results are there.")] = False,
+    overwrite: OverwriteFlag = False,
+    as_json: JsonFlag = False,
+    verbose: VerboseFlag = False,
+) -> None:
+    """Outline every cell: write STEM_labels.tif (or .zarr) and STEM_objects.csv for each image into a folder."""
+    with reporting(as_json=as_json, verbose=verbose) as report:
+        from napari_unetseg.cli.settings import apply_options, channel_list
+        from napari_unetseg.images.read import find_images
+        from napari_unetseg.schema.config import TilingConfig
+
+        # wrong usage is found before torch is loaded
+        existing = _existing(resume=resume, overwrite=overwrite, folder=output)
+        tiling = apply_options(TilingConfig(), tile=tile, device=device, precision=precision)
+        channels = channel_list(channel)
+        paths = find_images(inputs)
+
+        from napari_unetseg.tasks.batch import segment_files
+        from napari_unetseg.tasks.device import choose_device
+        from napari_unetseg.tasks.model import load_model
+
+        choose_device(tiling.device)
+        loaded = load_model(model)
+        changes = {"threshold": threshold, "seed_threshold": seed_threshold, "min_size": min_size, "link_slices": link}
+        job = segment_files(
+            paths,
+            folder=output,
+            model=loaded,
+            axes=axes,
+            channels=channels,
+            tiling=tiling,
+            decoding=apply_options(loaded.card.decoding, **changes),
+            format=format,
+            existing=existing,
+        )
+        items = run(job, total=len(paths), report=report)
+        rows = [_row(item, path=path, axes=axes) for item, path in zip(items, paths, strict=True)]
+        _tell(rows, model=loaded.card.name, report=report)
+
+
+def run(job: Generator[Event, None, list[ItemDone]], *, total: int, report: Report) -> list[ItemDone]:
+    """Drive a batch of files; stopped by Ctrl-C it says how many are done."""
+    from napari_unetseg.cli.progress import drive
+    from napari_unetseg.schema.events import ItemDone
+
+    done: list[ItemDone] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, ItemDone) and event.error is None:
+            done.append(event)
+
+    report.when_stopped = lambda: (
+        f"{len(done)} of {total} images are done and kept; go on with the same command and --resume"
+    )
+    return drive(job, report=report, items=total, watch=watch)
+
+
+def _existing(*, resume: bool, overwrite: bool, folder: Path) -> Literal["error", "skip", "overwrite"]:
+    from napari_unetseg.schema.errors import InputError
+
+    if resume and overwrite:
+        raise InputError("--resume and --overwrite exclude each other; give one of them")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: this is a file; give a folder for the results with -o")
+    return "skip" if resume else "overwrite" if overwrite else "error"
+
+
+def _row(item: ItemDone, *, path: Path, axes: str | None) -> dict[str, Any]:
+    """Return what the table and the JSON object say of one input."""
+    row: dict[str, Any] = {"input": path, "output": item.output, "error": item.error}
+    if item.error is not None:
+        return {**row, "status": "failed"}
+    if item.seconds == 0:  # nothing was computed: the result of an earlier run was kept
+        return {**row, "status": "kept"}
+    return {
+        **row,
+        "status": "done",
+        "axes": _axes(path, axes=axes),
+        "objects": item.objects,
+        "seconds": round(item.seconds, 2),
+    }
+
+
+def _axes(path: Path, *, axes: str | None) -> str:
+    from napari_unetseg.images.read import open_image
+
+    found = open_image(path, axes=axes).axes
+    return f"{found.letters} (guess)" if found.is_guess else found.letters
+
+
+def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None:
+    from napari_unetseg.cli.progress import duration, failure
+    from napari_unetseg.cli.table import table
+
+    lines = [
+        (
+            row["input"].name,
+            row.get("axes", row["status"]),
+            row.get("objects"),
+            row.get("seconds"),
+            str(row["output"] or "-"),
+        )
+        for row in rows
+    ]
+    report.say(table(lines, head=("file", "axes", "objects", "seconds", "output")))
+    count = {status: sum(row["status"] == status for row in rows) for status in ("done", "kept", "failed")}
+    objects, seconds = sum(row.get("objects", 0) for row in rows), sum(row.get("seconds", 0.0) for row in rows)
+    others = "".join(f", {count[status]} {status}" for status in ("kept", "failed") if count[status])
+    report.say(f"{count['done']} done{others}: {objects:,} objects in {duration(seconds)}")
+    for row in rows:
+        if row["error"] is not None:
+            report.say(f"failed: {failure(row['input'].name, row['error'])}")
+    report.finish(
+        {"model": model, "items": list(rows), **count, "objects": objects, "seconds": seconds, "notes": report.notes},
+        failed=count["failed"],
+    )

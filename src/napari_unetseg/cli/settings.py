@@ -1,0 +1,113 @@
+"""From words on the command line and recipe files to validated settings, with errors in the user's terms."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from napari_unetseg.schema.config import Config, Recipe
+from napari_unetseg.schema.errors import InputError
+
+Settings = TypeVar("Settings", bound=Config)
+
+
+def apply_options(settings: Settings, **options: Any) -> Settings:
+    """Return `settings` with the options that were given (not None); names are those of the fields."""
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return settings.replace(**given)
+    except ValidationError as error:
+        option = {name: f"--{name.replace('_', '-')}" for name in given}
+        raise InputError("; ".join(_complaints(error, model=type(settings), names=option))) from error
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML recipe; what they hold is checked by `make_recipe`."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: the recipe cannot be read ({error.strerror}); check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: this is not TOML ({error}); write lines like 'batch = 4'") from error
+
+
+def make_recipe(layers: Iterable[Mapping[str, Any]], *, where: str) -> Recipe:
+    """Lay mappings over each other, later ones winning key by key, and validate; `where` names the source of errors.
+
+    The output channels follow the target unless a layer sets them.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged = _merge(merged, layer)
+    try:
+        recipe = Recipe.model_validate({**merged, "network": _fit_outputs(merged)})
+    except ValidationError as error:
+        raise InputError(f"{where}: " + "; ".join(_complaints(error, model=Recipe, names={}))) from error
+    return recipe
+
+
+def _fit_outputs(merged: Mapping[str, Any]) -> Any:
+    network, target = merged.get("network", {}), merged.get("target", {})
+    if not isinstance(network, Mapping) or not isinstance(target, Mapping) or "out_channels" in network:
+        return network
+    outputs = {"boundary": 3, "distance": 3, "both": 4}.get(str(target.get("kind", "both")), 4)
+    return {**network, "out_channels": outputs}
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        both_tables = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = _merge(old, value) if both_tables else value  # type: ignore[arg-type] # old is a Mapping then
+    return result
+
+
+def _complaints(error: ValidationError, *, model: type[BaseModel], names: Mapping[str, str]) -> list[str]:
+    """Say of each problem which key, what is wrong, and what was given."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        keys = [str(key) for key in problem["loc"]]
+        name = names.get(keys[0], ".".join(keys)) if keys else ""
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"unknown key '{'.'.join(keys)}'; known here: {', '.join(_known(model, keys[:-1]))}")
+            continue
+        message = problem["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+        lines.append(f"{name}: {message}, got {problem['input']!r}" if name else message)
+    return lines
+
+
+def _known(model: type[BaseModel], keys: list[str]) -> list[str]:
+    for key in keys:
+        inner = model.model_fields[key].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return sorted(model.model_fields)
+
+
+def numbers(text: str, *, option: str) -> tuple[int, ...]:
+    """Read '12,1024,1024' (or '12x1024x1024') as whole numbers above 0."""
+    parts = text.lower().replace("x", ",").split(",")
+    try:
+        values = tuple(int(part) for part in parts)
+    except ValueError:
+        values = (0,)
+    if min(values) < 1:
+        raise InputError(f"{option} takes whole numbers above 0 with commas between, such as 512,512; got '{text}'")
+    return values
+
+
+def channel_list(given: list[str] | None) -> list[int] | None:
+    """Read the values of --channel: repeated, or with commas between; none means all."""
+    if not given:
+        return None
+    parts = [part.strip() for text in given for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise InputError(f"--channel takes channel numbers counted from 0, such as 0 or 0,2; got '{','.join(given)}'")
+    return [int(part) for part in parts]

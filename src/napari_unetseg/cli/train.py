@@ -1,0 +1,223 @@
+"""`train`: images and their labels in, one model file out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from napari_unetseg.cli.options import AxesOption, ChannelOption, JsonFlag, OverwriteFlag, VerboseFlag
+from napari_unetseg.cli.report import Report, reporting
+
+if TYPE_CHECKING:
+    from napari_unetseg.schema.card import ModelCard
+    from napari_unetseg.schema.config import Recipe
+    from napari_unetseg.tasks.model import Model
+    from napari_unetseg.tasks.samples import Sample
+
+TargetName = Literal["boundary", "distance", "both"]
+LossName = Literal["cross_entropy", "cross_entropy_dice", "focal"]
+DimensionName = Literal["2", "3"]
+
+
+def train(
+    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Folder of images, or one image file.")],
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LABELS",
+            help="Folder of label images (each object its own number) with the same names, or one file.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="MODEL.safetensors", help="The model file to write.")
+    ],
+    recipe: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Settings; options given here win over it.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Start from this model's weights, with its network and target."),
+    ] = None,
+    val: Annotated[
+        float | None, typer.Option(help="Share of the images held back for validation (0 to below 1).")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Budget in steps.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Budget in minutes; 20 if neither budget is given.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Architecture (see 'models networks'); unet if not given.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Feature channels at full resolution.")] = None,
+    depth: Annotated[int | None, typer.Option(help="Number of poolings.")] = None,
+    ndim: Annotated[DimensionName | None, typer.Option(help="2: plane by plane. 3: volumes.")] = None,
+    target: Annotated[TargetName | None, typer.Option(help="What the network learns of each object.")] = None,
+    loss: Annotated[LossName | None, typer.Option(help="What is minimised.")] = None,
+    patch: Annotated[
+        str | None,
+        typer.Option(metavar="Y,X or Z,Y,X", help="Size of the training patches in pixels; one number for all axes."),
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Patches per step.")] = None,
+    unlabelled: Annotated[
+        bool,
+        typer.Option("--unlabelled", help="Label 0 means 'not annotated' instead of background (a few cells painted)."),
+    ] = False,
+    channel: ChannelOption = None,
+    axes: AxesOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run of the same command.")
+    ] = False,
+    overwrite: OverwriteFlag = False,
+    as_json: JsonFlag = False,
+    verbose: VerboseFlag = False,
+) -> None:
+    """Train a U-Net on your own images and labels; the best model so far is kept in one file.
+
+    Each label image has the same name as its image (or STEM_labels, STEM_masks) and gives every object its own number.
+    """
+    given = {
+        "network": {"architecture": network, "width": width, "depth": depth, "ndim": ndim and int(ndim)},
+        "target": {"kind": target},
+        "loss": {"kind": loss},
+        "validation": val,
+        "steps": steps,
+        "minutes": minutes,
+        "seed": seed,
+        "batch": batch,
+        "unlabelled_is_background": False if unlabelled else None,
+    }
+    with reporting(as_json=as_json, verbose=verbose) as report:
+        from napari_unetseg.cli.layers import RecipeLayers
+
+        output = _check_output(output, resume=resume, overwrite=overwrite)
+        settings = RecipeLayers(given, file=recipe, patch=patch)
+        model = _load_start(start)
+        samples = _load(images, labels, settings.recipe(model), channel=channel, axes=axes)
+        final = settings.recipe(model, in_channels=samples[0].image.shape[0])
+        card = _run(
+            samples,
+            final,
+            output=output,
+            model=model,
+            resume=resume,
+            data=f"{images.name} with {labels.name}",
+            report=report,
+        )
+        _tell(card, output, report=report)
+
+
+def _check_output(output: Path, *, resume: bool, overwrite: bool) -> Path:
+    """Refuse, before any work, what would lose a model or an interrupted run."""
+    from napari_unetseg.schema.errors import InputError
+
+    if resume and overwrite:
+        raise InputError("--resume and --overwrite exclude each other; give one of them")
+    if output.suffix != ".safetensors":
+        raise InputError(
+            f"{output}: a model file ends in .safetensors; use -o {output.with_name(output.name + '.safetensors')}"
+        )
+    if not output.parent.is_dir():
+        raise InputError(f"{output.parent}: there is no such folder; make it first")
+    checkpoint = output.with_name(f"{output.stem}.checkpoint.safetensors")
+    if resume and not checkpoint.is_file():
+        state = "this model is complete" if output.exists() else "there is nothing to resume"
+        raise InputError(f"{checkpoint}: no such checkpoint, {state}; start without --resume")
+    if not resume and not overwrite:
+        if checkpoint.exists():
+            raise InputError(
+                f"{checkpoint}: an interrupted run is there; --resume goes on with it, --overwrite starts again"
+            )
+        if output.exists():
+            raise InputError(f"{output}: this file exists; choose another name or give --overwrite")
+    return output
+
+
+def _load_start(name: str | None) -> Model | None:
+    if name is None:
+        return None
+    from napari_unetseg.tasks.model import load_model
+
+    return load_model(name)
+
+
+def _load(images: Path, labels: Path, recipe: Recipe, *, channel: list[str] | None, axes: str | None) -> list[Sample]:
+    from napari_unetseg.cli.settings import channel_list
+    from napari_unetseg.schema.errors import InputError
+    from napari_unetseg.tasks.samples import load_samples
+
+    for path in (images, labels):
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file or folder; check the path")
+    return load_samples(
+        images,
+        labels,
+        ndim=recipe.network.ndim,
+        channels=channel_list(channel),
+        axes=axes,
+        normalization=recipe.normalization,
+    )
+
+
+def _run(
+    samples: list[Sample], recipe: Recipe, *, output: Path, model: Model | None, resume: bool, data: str, report: Report
+) -> ModelCard:
+    from napari_unetseg.cli.progress import drive
+    from napari_unetseg.schema.events import Event, Saved
+    from napari_unetseg.tasks import train as task
+
+    saved: set[Path] = set()
+
+    def remember(event: Event) -> None:
+        if isinstance(event, Saved):
+            saved.add(event.path)
+
+    def when_stopped() -> str:
+        if not saved:
+            return "nothing was saved yet; start again" if not resume else "nothing new was saved; go on with --resume"
+        kept = f"the best model so far is kept in {output}" if output in saved else f"{output} is as it was"
+        return f"{kept}; go on from the last checkpoint with the same command and --resume"
+
+    report.when_stopped = when_stopped
+    budget = f"{recipe.steps} steps" if recipe.steps else f"{recipe.minutes:g} minutes"
+    network = recipe.network
+    report.note(
+        f"{len(samples)} images, {network.architecture} {network.ndim}D "
+        f"of width {network.width} and depth {network.depth}, {budget}"
+    )
+    job = task.run(samples, recipe=recipe, output=output, start=model, resume=resume, data=data)
+    return drive(job, report=report, watch=remember)
+
+
+def _tell(card: ModelCard, output: Path, *, report: Report) -> None:
+    from napari_unetseg.cli.progress import duration
+    from napari_unetseg.cli.table import table
+
+    record = card.training
+    assert record is not None  # written by the task
+    if record.scores:
+        report.say(table([(name, value) for name, value in record.scores.items()], head=("validation score", "value")))
+    report.say(
+        f"{output}: best at step {record.steps} after {duration(record.seconds)}, "
+        f"learnt from {record.objects} objects in {record.images} images"
+    )
+    report.say(f"next: napari-unetseg segment IMAGE_OR_FOLDER -o results --model {_quoted(output)}")
+    report.finish(
+        {
+            "model": output,
+            "name": card.name,
+            "steps": record.steps,
+            "seconds": record.seconds,
+            "images": record.images,
+            "objects": record.objects,
+            "validation_images": record.validation_images,
+            "scores": record.scores,
+            "sha256": card.sha256,
+            "notes": report.notes,
+        }
+    )
+
+
+def _quoted(path: Path) -> str:
+    text = str(path)
+    return f'"{text}"' if " " in text else text

@@ -1,0 +1,62 @@
+"""`demo`: every file it promises, and scores that are those of `evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_unetseg.cli import demo
+
+FILES = [
+    "nuclei.png",
+    "nuclei.tif",
+    "nuclei_labels.tif",
+    "nuclei_objects.csv",
+    "nuclei_scores.json",
+    "nuclei_truth.tif",
+]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the demo small."""
+    monkeypatch.setattr(demo, "SIZE", 96)
+    monkeypatch.setattr(demo, "FRAMES", 2)
+
+
+@pytest.mark.usefixtures("small")
+def test_everything_is_written_and_written_again(run, model):
+    result = run("demo", "-o", "out", "-m", model, "--json")
+    assert result.code == 0, result.err
+    assert sorted(path.name for path in Path("out").iterdir()) == FILES
+    assert result.json["true_objects"] > 5
+    assert json.loads(Path("out/nuclei_scores.json").read_text())["ap"] == result.json["scores"]["ap"]
+    assert Path(result.json["files"]["picture"]).read_bytes().startswith(b"\x89PNG")
+    result = run("demo", "-o", "out", "-m", model)
+    assert result.code == 0, result.err
+    assert "AP at IoU 0.50" in result.out
+    assert "nuclei.png" in result.out
+
+
+def test_planes_are_scored_one_by_one():
+    truth = np.zeros((2, 16, 16), np.uint32)
+    truth[:, 2:8, 2:8] = 1
+    labels = truth.copy()
+    labels[1] *= 7  # another id in the second plane is no mistake
+    assert demo.score_planes(labels, truth)["mean_ap"] == 1
+
+
+def test_a_model_that_is_missing_ends_with_2(run):
+    result = run("demo", "-o", "out", "-m", "nothing-like-it")
+    assert result.code == 2
+    assert "nothing-like-it" in result.err
+    assert not Path("out").exists()
+
+
+def test_a_file_as_folder_is_refused(run):
+    Path("out").write_text("precious")
+    assert run("demo", "-o", "out").code == 2
+    assert Path("out").read_text() == "precious"

@@ -1,0 +1,56 @@
+"""`models`: listing, showing, importing and exporting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def test_import_makes_a_model_known_by_name(run, model, images):
+    result = run("models", "import", model, "--name", "squares", "--json")
+    assert result.code == 0, result.err
+    assert result.json["name"] == "squares"
+    entries = {entry["name"]: entry for entry in run("models", "list", "--json").json["models"]}
+    assert entries["squares"]["origin"] == "yours"
+    assert entries["squares"]["axes"] == "YX"
+    assert run("segment", images / "a.tif", "-o", "out", "-m", "squares").code == 0
+
+
+def test_list_is_for_people_too(run, model):
+    assert run("models", "list").code == 0
+    run("models", "import", model)
+    assert "threshold" in run("models", "list").out
+
+
+def test_a_damaged_model_in_the_library_is_named(run, tmp_path):
+    (tmp_path / ".models").mkdir()
+    (tmp_path / ".models" / "broken.safetensors").write_bytes(b"no model")
+    result = run("models", "list", "--json")
+    assert result.code == 1
+    assert "broken" in result.err
+
+
+def test_show_tells_the_card(run, model):
+    assert run("models", "show", model, "--json").json["name"] == "threshold"
+    assert "network.architecture" in run("models", "show", model).out
+    assert run("models", "show", "nothing-like-it").code == 2
+
+
+def test_export_copies_and_never_replaces(run, model):
+    run("models", "import", model)
+    result = run("models", "export", "threshold", "copy.safetensors")
+    assert result.code == 0, result.err
+    assert Path("copy.safetensors").read_bytes() == model.read_bytes()
+    assert run("models", "export", "threshold", "copy.safetensors").code == 2
+
+
+def test_what_is_no_model_is_not_imported(run):
+    Path("x.safetensors").write_bytes(b"\x89PNG and so on")
+    result = run("models", "import", "x.safetensors")
+    assert result.code == 2
+    assert "x.safetensors" in result.err
+
+
+def test_networks_are_listed(run):
+    names = [entry["name"] for entry in run("models", "networks", "--json").json["networks"]]
+    assert "unet" in names
+    assert "unet" in run("models", "networks").out

@@ -1,0 +1,223 @@
+"""`segment`: what is written, what is refused, and how one bad file is told."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from napari_unetseg.schema.events import ItemDone, TileDone
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_gives_labels_and_a_table_for_each_image(run, images, model, draw):
+    result = run("segment", images, "-o", "out", "-m", model)
+    assert result.code == 0, result.err
+    assert names_in(Path("out")) == [f"{stem}_{what}" for stem in "abc" for what in ("labels.tif", "objects.csv")]
+    labels = tifffile.imread("out/a_labels.tif")
+    assert labels.dtype == np.uint32
+    np.testing.assert_array_equal(labels, draw(4)[1])
+    assert len(pd.read_csv("out/a_objects.csv")) == 4
+    assert "3 done: 7 objects" in result.out
+    assert result.out.startswith("file ")
+
+
+def test_labels_do_not_depend_on_the_tile(run, images, model):
+    assert run("segment", images, "-o", "whole", "-m", model).code == 0
+    assert run("segment", images, "-o", "tiled", "-m", model, "--tile", 16).code == 0
+    for name in ("a_labels.tif", "b_labels.tif"):
+        np.testing.assert_array_equal(tifffile.imread(f"whole/{name}"), tifffile.imread(f"tiled/{name}"))
+
+
+def test_json_is_one_object(run, images, model):
+    result = run("segment", images, "-o", "out", "-m", model, "--json")
+    assert result.code == 0
+    assert result.json["objects"] == 7
+    assert (result.json["done"], result.json["kept"], result.json["failed"]) == (3, 0, 0)
+    first = result.json["items"][0]
+    assert (first["status"], first["axes"], first["objects"]) == ("done", "YX", 4)
+    assert Path(first["output"]) == Path("out/a_labels.tif")
+    assert "a.tif" in result.err  # the table is for people
+
+
+def test_one_bad_file_is_named_and_the_rest_is_finished(run, images, model):
+    (images / "b.tif").write_bytes(b"this is no image")
+    result = run("segment", images, "-o", "out", "-m", model)
+    assert result.code == 1
+    assert "b.tif" in result.err
+    assert "Traceback" not in result.err
+    assert names_in(Path("out")) == ["a_labels.tif", "a_objects.csv", "c_labels.tif", "c_objects.csv"]
+    result = run("segment", images, "-o", "other", "-m", model, "--json")
+    assert (result.code, result.json["done"], result.json["failed"]) == (1, 2, 1)
+    assert result.json["items"][1]["error"]
+
+
+def test_existing_results_are_refused_and_named(run, images, model):
+    assert run("segment", images / "a.tif", "-o", "out", "-m", model).code == 0
+    before = Path("out/a_labels.tif").stat().st_mtime_ns
+    result = run("segment", images, "-o", "out", "-m", model)
+    assert result.code == 2
+    assert "a_labels.tif" in result.err
+    assert "--resume" in result.err
+    assert Path("out/a_labels.tif").stat().st_mtime_ns == before
+    assert names_in(Path("out")) == ["a_labels.tif", "a_objects.csv"]
+
+
+def test_resume_keeps_what_is_there_and_does_the_rest(run, images, model):
+    assert run("segment", images / "a.tif", "-o", "out", "-m", model).code == 0
+    before = Path("out/a_labels.tif").stat().st_mtime_ns
+    result = run("segment", images, "-o", "out", "-m", model, "--resume", "--json")
+    assert result.code == 0
+    assert Path("out/a_labels.tif").stat().st_mtime_ns == before
+    assert [item["status"] for item in result.json["items"]] == ["kept", "done", "done"]
+
+
+def test_overwrite_replaces(run, images, model):
+    out = Path("out")
+    out.mkdir()
+    tifffile.imwrite(out / "a_labels.tif", np.zeros((3, 3), np.uint8))
+    result = run("segment", images / "a.tif", "-o", out, "-m", model, "--overwrite")
+    assert result.code == 0
+    assert tifffile.imread(out / "a_labels.tif").max() == 4
+
+
+def test_ctrl_c_tells_what_is_done_and_how_to_go_on(run, images, model, monkeypatch):
+    def stopped(inputs, **options):
+        yield TileDone(1, 1, "a.tif")
+        yield ItemDone("a.tif", 1, 3, Path("out/a_labels.tif"), 4, 0.5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_unetseg.tasks.batch.segment_files", stopped)
+    result = run("segment", images, "-o", "out", "-m", model, "--json")
+    assert result.code == 130
+    assert "1 of 3 images are done" in result.json["error"]
+    assert "--resume" in result.err
+
+
+def test_a_real_stop_leaves_no_half_file(run, images, model, monkeypatch):
+    from napari_unetseg.tasks import segment
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(segment, "decode", interrupted)
+    assert run("segment", images, "-o", "out", "-m", model).code == 130
+    assert names_in(Path("out")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--tile", 50), "--tile 50 is no multiple"),
+        (("--threshold", 2), "--threshold"),
+        (("--min-size", -1), "--min-size"),
+        (("--channel", "x"), "--channel"),
+        (("--device", "tpu"), "--device"),
+        (("--device", "cuda:99"), "cuda:99"),
+        (("--resume", "--overwrite"), "exclude each other"),
+        (("--model", "nothing-like-it"), "nothing-like-it"),
+        (("--model", "missing.safetensors"), "missing.safetensors"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_work(run, images, model, words, message):
+    options = ("--model", model) if "--model" not in words else ()
+    result = run("segment", images, "-o", "out", *options, *words)
+    if words[0] == "--tile":  # known only with the model, so each file is refused
+        assert result.code in (1, 2)
+        assert "multiple of 4, got 50; use 52" in result.err
+    else:
+        assert result.code == 2
+        assert message in result.err
+    assert "Traceback" not in result.err
+    assert not Path("out").exists() or not names_in(Path("out"))
+
+
+def test_no_input_is_wrong_usage(run, tmp_path, model):
+    (tmp_path / "empty").mkdir()
+    for given in ("empty", "missing.tif", "*.tif"):
+        assert run("segment", given, "-o", "out", "-m", model).code == 2
+
+
+def test_a_file_as_output_folder_is_refused(run, images, model):
+    result = run("segment", images, "-o", images / "a.tif", "-m", model)
+    assert result.code == 2
+    assert "folder" in result.err
+
+
+def test_output_inside_the_input_folder_is_never_an_input(run, images, model):
+    assert run("segment", images, "-o", images, "-m", model).code == 0
+    result = run("segment", images, "-o", images, "-m", model, "--resume", "--json")
+    assert result.code == 0
+    assert [Path(item["input"]).name for item in result.json["items"]] == ["a.tif", "b.tif", "c.tif"]
+
+
+def test_equal_stems_do_not_share_an_output(run, images, model):
+    from skimage.io import imsave
+
+    imsave(images / "a.png", tifffile.imread(images / "b.tif").astype(np.uint16), check_contrast=False)
+    result = run("segment", images, "-o", "out", "-m", model, "--json")
+    assert result.code == 0, result.err
+    outputs = {item["output"] for item in result.json["items"]}
+    assert len(outputs) == 4
+    assert sorted(tifffile.imread(name).max() for name in outputs) == [1, 2, 2, 4]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these names are not allowed there")
+@pytest.mark.parametrize(
+    "name", ["with blanks.tif", "t=1:2.tif", "-leading.tif", "Zélé µm.tif", "Ze\u0301le.tif", "[1].tif"]
+)
+def test_names_survive(run, images, model, name):
+    shutil.copy(images / "a.tif", name)
+    result = run("segment", "-o", "out", "-m", model, "--json", "--", name)
+    assert result.code == 0, result.err
+    assert Path(result.json["items"][0]["output"]).name == name.removesuffix(".tif") + "_labels.tif"
+    assert names_in(Path("out")) == sorted([name[:-4] + "_labels.tif", name[:-4] + "_objects.csv"])
+
+
+def test_a_guess_of_the_axes_is_shown(run, model, draw):
+    np.save("stack.npy", np.stack([draw(4)[0]] * 3))
+    result = run("segment", "stack.npy", "-o", "out", "-m", model, "--json")
+    assert result.code == 0, result.err
+    assert result.json["items"][0]["axes"] == "ZYX (guess)"
+    assert any("ZYX" in note for note in result.json["notes"])
+    assert result.json["objects"] == 12
+    result = run("segment", "stack.npy", "-o", "linked", "-m", model, "--axes", "ZYX", "--link", "--json")
+    assert result.json["objects"] == 4
+    assert result.json["items"][0]["axes"] == "ZYX"
+
+
+def test_channels_have_to_be_chosen(run, model, draw):
+    two = np.stack([np.zeros((64, 64), np.uint16), draw(4)[0]])
+    tifffile.imwrite("two.ome.tif", two, metadata={"axes": "CYX"})
+    result = run("segment", "two.ome.tif", "-o", "out", "-m", model)
+    assert result.code == 1
+    assert "--channel" in result.err
+    result = run("segment", "two.ome.tif", "-o", "out", "-m", model, "-c", 1, "--json")
+    assert result.code == 0, result.err
+    assert result.json["objects"] == 4
+
+
+def test_zarr_out(run, images, model, draw):
+    import zarr
+
+    result = run("segment", images / "a.tif", "-o", "out", "-m", model, "--format", "zarr")
+    assert result.code == 0, result.err
+    np.testing.assert_array_equal(zarr.open("out/a_labels.zarr/0", mode="r")[:], draw(4)[1])
+
+
+def test_thresholds_reach_the_decoder(run, images, model):
+    result = run("segment", images, "-o", "out", "-m", model, "--min-size", 10_000, "--json")
+    assert result.json["objects"] == 0
+
+
+def test_verbose_shows_the_traceback_of_a_refusal(run, model):
+    assert "Traceback" in run("segment", "none.tif", "-o", "out", "-m", model, "-v").err
+    assert "Traceback" not in run("segment", "none.tif", "-o", "out", "-m", model).err
