@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unetseg.images.axes import resolve_axes
-from napari_unetseg.images.source import ImageSource, Region, check_dtype
+from napari_unetseg.images.source import ImageSource, Region, axes_of, check_dtype
 from napari_unetseg.images.zarr_store import letters_of
 from napari_unetseg.schema.errors import InputError
 
@@ -24,7 +23,7 @@ def from_array(
     check_dtype(dtype, name=name)
     shape = tuple(int(length) for length in array.shape)
     declared = letters_of(getattr(array, "dims", None), ndim=len(shape))
-    resolved = resolve_axes(shape, declared=declared, requested=axes, dtype=dtype)
+    resolved = axes_of(shape, declared=declared, requested=axes, dtype=dtype, name=name)
     notes = (f"{name}: {resolved.note}",) if resolved.note else ()
     kept = {axis: float(size) for axis, size in (scale or {}).items() if axis in "ZYX"}
     return ImageSource(name, None, resolved, shape, dtype.newbyteorder("="), kept, ArrayReader(array), notes)
@@ -52,7 +51,7 @@ class _NpyReader:
 
 def open_npy(path: Path, *, axes: str | None) -> ImageSource:
     array = _map_npy(path)
-    source = from_array(array, axes=axes, name=path.name)
+    source = from_array(array, axes=axes, name=str(path))
     return ImageSource(path.name, path, source.axes, source.shape, source.dtype, {}, _NpyReader(path), source.notes)
 
 

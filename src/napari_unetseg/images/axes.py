@@ -49,7 +49,7 @@ def resolve_axes(
         letters = _guess(shape, dtype)
         return Axes(letters, is_guess=_is_ambiguous(letters), note=_guess_note(letters, shape))
     declared = declared.upper()
-    if len(declared) == len(shape) and not _unknown_letters(declared):
+    if len(declared) == len(shape) and not _unknown_letters(declared) and _is_usable(declared):
         return Axes(
             _check_letters(declared, shape, origin="declared"),
             is_guess=False,
@@ -181,8 +181,11 @@ def _complete(declared: str, shape: tuple[int, ...], dtype: np.dtype[Any] | type
                 )
             letters[index] = free.pop(0)
     joined = "".join(letters)
-    is_usable = "Y" in joined and "X" in joined and len(set(joined)) == len(joined)
-    return joined if is_usable else _guess(shape, dtype)
+    return joined if _is_usable(joined) else _guess(shape, dtype)
+
+
+def _is_usable(letters: str) -> bool:
+    return "Y" in letters and "X" in letters and len(set(letters)) == len(letters)
 
 
 def _guess_note(letters: str, shape: tuple[int, ...]) -> str:

@@ -21,7 +21,12 @@ def find_images(inputs: Sequence[str | Path]) -> list[Path]:
     """Expand files, folders (not recursive) and globs; skip hidden files and what `segment` wrote before."""
     found: list[Path] = []
     for given in inputs:
-        found.extend(path for path in _expand(given) if not is_output(path))
+        try:
+            found.extend(path for path in _expand(given) if not is_output(path))
+        except OSError as error:
+            raise InputError(
+                f"{given}: cannot be looked at ({error.strerror or error}); check name and rights"
+            ) from error
     unique = list({os.path.abspath(path): path for path in found}.values())
     if not unique:
         raise InputError(

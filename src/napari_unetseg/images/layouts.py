@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -28,23 +29,21 @@ def pair_files(images: str | Path, labels: str | Path) -> list[tuple[Path, Path]
     if _is_single(images) or _is_single(labels):
         raise InputError(f"{images} and {labels}: give two files or two folders, not one of each")
     image_files, label_files = _split(images, labels)
-    pairs, lonely = [], []
-    free = list(label_files)
-    for image in image_files:
-        label = _find_label(image, free)
-        if label is None:
-            lonely.append(image)
-        else:
-            free.remove(label)
-            pairs.append((image, label))
-    if lonely or free or not pairs:
-        raise InputError(_unpaired_message(images, labels, lonely=lonely, free=free))
+    free = _LabelIndex(label_files)
+    found = {image: free.take(free.by_name(image)) for image in image_files}  # equal names go before similar ones
+    found = {image: label or free.take(free.by_suffix(image)) for image, label in found.items()}
+    pairs = [(image, label) for image, label in found.items() if label is not None]
+    lonely = [image for image, label in found.items() if label is None]
+    if lonely or free.left or not pairs:
+        raise InputError(_unpaired_message(images, labels, lonely=lonely, free=list(free.left)))
     return pairs
 
 
-def read_pair(image_path: str | Path, label_path: str | Path) -> tuple[ImageSource, np.ndarray]:
+def read_pair(
+    image_path: str | Path, label_path: str | Path, *, axes: str | None = None
+) -> tuple[ImageSource, np.ndarray]:
     """Open an image and read its labels with the image's axes ([T,] [Z,] Y, X); shapes must agree."""
-    image = open_image(image_path)
+    image = open_image(image_path, axes=axes)
     labels = read_labels(label_path)
     letters = label_axes(image.axes.letters)
     shape = tuple(image.sizes[letter] for letter in letters)
@@ -90,8 +89,9 @@ def output_names(inputs: Sequence[Path], *, folder: Path, suffix: str) -> dict[P
     taken = {_same_file_key(path) for path in inputs}
     while True:
         names = {path: folder / _fit(_NAMINGS[level[path]](path), path, suffix) for path in inputs}
-        keys = [_same_file_key(name) for name in names.values()]
-        clashing = [path for path, key in zip(inputs, keys, strict=True) if keys.count(key) > 1 or key in taken]
+        keys = {path: _same_file_key(name) for path, name in names.items()}
+        counts = Counter(keys.values())
+        clashing = [path for path in inputs if counts[keys[path]] > 1 or keys[path] in taken]
         if not clashing:
             return names
         for path in clashing:
@@ -152,17 +152,36 @@ def _split(images: Path, labels: Path) -> tuple[list[Path], list[Path]]:
     return image_files, label_files
 
 
-def _find_label(image: Path, labels: Sequence[Path]) -> Path | None:
-    for path in labels:
-        if path.name == image.name:
-            return path
-    for suffix in _LABEL_SUFFIXES:
-        found = [path for path in labels if stem_of(path) == stem_of(image) + suffix]
-        if len(found) > 1:
-            raise InputError(f"{image}: has several label files ({', '.join(path.name for path in found)}); keep one")
-        if found:
-            return found[0]
-    return None
+class _LabelIndex:
+    """Label files that have no image yet, by name and by stem."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.left = dict.fromkeys(paths)
+        self._by_name = {path.name: path for path in paths}
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        for path in paths:
+            self._by_stem[stem_of(path)].append(path)
+
+    def take(self, label: Path | None) -> Path | None:
+        """Count a label file as used, and return it."""
+        if label is not None:
+            self.left.pop(label, None)
+        return label
+
+    def by_name(self, image: Path) -> Path | None:
+        """Return the label file of equal name."""
+        return self._by_name.get(image.name)
+
+    def by_suffix(self, image: Path) -> Path | None:
+        """Return the unused label file of equal stem, or of stem and suffix."""
+        for suffix in _LABEL_SUFFIXES:
+            found = [path for path in self._by_stem.get(stem_of(image) + suffix, ()) if path in self.left]
+            if len(found) > 1:
+                names = ", ".join(path.name for path in found)
+                raise InputError(f"{image}: has several label files ({names}); keep one")
+            if found:
+                return found[0]
+        return None
 
 
 def _unpaired_message(images: Path, labels: Path, *, lonely: Sequence[Path], free: Sequence[Path]) -> str:

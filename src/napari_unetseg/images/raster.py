@@ -30,6 +30,7 @@ class Raster:
 
 def read_raster(path: Path, *, as_indices: bool = False, allow_large: bool = False) -> Raster:
     """Decode a PNG, JPEG or BMP file; `as_indices` keeps palette indices and small grey values as they are."""
+    check_allocation((path.stat().st_size,), np.dtype(np.uint8), what=str(path))
     data = path.read_bytes()
     _check_size(data, path=path, allow_large=allow_large)
     is_palette = False

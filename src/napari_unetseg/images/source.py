@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unetseg.images.axes import Axes, sizes_of, to_canonical
+from napari_unetseg.images.axes import Axes, resolve_axes, sizes_of, to_canonical
 from napari_unetseg.images.budget import byte_count, check_allocation
 from napari_unetseg.schema.errors import InputError
 
@@ -64,7 +64,7 @@ class ImageSource:
         picked = range(sizes["C"]) if channels is None else [self._at("C", channel).start for channel in channels]
         count = sizes["C"] if "S" in self.axes.letters else len(picked)
         region = (count, *(wanted[letter].stop - wanted[letter].start for letter in "ZYX"))
-        check_allocation(region, self.dtype, what=f"reading {self.name}")
+        check_allocation(region, self.dtype, what=str(self.path or self.name))
         pixels = self._read_channels(wanted, picked)  # (C, Z, Y, X)
         if isinstance(z, int | np.integer):
             pixels = pixels[:, 0]
@@ -89,14 +89,26 @@ class ImageSource:
     def _at(self, letter: str, index: int) -> slice:
         length = self.sizes[letter]
         if not 0 <= index < length:
-            raise InputError(f"{self.name} has no {letter} = {index}; valid are 0 to {length - 1}")
+            raise InputError(f"{self.path or self.name} has no {letter} = {index}; valid are 0 to {length - 1}")
         return slice(int(index), int(index) + 1)
 
     def _range(self, letter: str, span: slice) -> slice:
         start, stop, step = span.indices(self.sizes[letter])
         if step != 1 or stop <= start:
-            raise InputError(f"{self.name}: {letter} region {span} is empty or has a step; give start < stop, step 1")
+            raise InputError(
+                f"{self.path or self.name}: {letter} region {span} is empty or has a step; give start < stop, step 1"
+            )
         return slice(start, stop)
+
+
+def axes_of(
+    shape: Sequence[int], *, declared: str | None, requested: str | None, dtype: np.dtype[Any], name: str
+) -> Axes:
+    """Resolve axes as `resolve_axes` does; an error names the file or array."""
+    try:
+        return resolve_axes(shape, declared=declared, requested=requested, dtype=dtype)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def check_dtype(dtype: np.dtype[Any], *, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Iterator
@@ -12,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_unetseg.images.axes import LETTERS, Axes, resolve_axes
+from napari_unetseg.images.axes import LETTERS, Axes
 from napari_unetseg.images.budget import byte_count, check_allocation, check_total, readable
-from napari_unetseg.images.source import ImageSource, Reader, check_dtype
+from napari_unetseg.images.source import ImageSource, Reader, axes_of, check_dtype
 from napari_unetseg.images.tiff_chain import Chain, walk_chain
 from napari_unetseg.images.tiff_metadata import OmeFacts, imagej_scale, read_ome, resolution_scale
 from napari_unetseg.images.tiff_pixels import TIFF_FAULTS, MappedReader, SegmentReader, WholeReader
@@ -72,6 +73,8 @@ def _open(path: Path, *, chain: Chain) -> _Opened:
     except InputError:
         file.close()
         raise
+    if file.is_ome and ome.planes and series[0].kind != "ome":
+        notes.append(f"{path.name}: its OME metadata speak of other files; read as plain TIFF")
     if len(series) > 1:
         shapes = ", ".join("x".join(map(str, one.shape)) for one in series[:4])
         notes.append(
@@ -99,8 +102,8 @@ def _make_source(path: Path, opened: _Opened, *, chain: Chain, requested: str | 
     check_total(series.shape, dtype, what=str(path))
     _check_planes(path, opened, chain=chain)
     _check_extent(path, series)
-    shape, letters = _shape_and_letters(series)
-    axes = _resolve(series, shape, letters, requested=requested)
+    shape, _ = _shape_and_letters(series)
+    axes = _resolve(path, series, requested=requested)
     scale, scale_notes = _scale(opened)
     notes = (*opened.notes, *scale_notes, *((f"{path.name}: {axes.note}",) if axes.note else ()))
     if "S" in axes.letters and shape[axes.letters.index("S")] == 4:
@@ -120,8 +123,9 @@ def _check_planes(path: Path, opened: _Opened, *, chain: Chain) -> None:
     declared = max(planes, _declared_planes(opened))
     if series.dataoffset is not None and not series.is_multifile and declared == planes and not chain.fault:
         return
-    stored = [one is not None for one in series] if series.kind == "ome" else [True] * len(series)
-    reachable = sum(stored) if series.is_multifile else min(sum(stored), max(chain.count - page.index, 0))
+    in_chain = chain.count - page.index
+    stored = sum(one is not None for one in series) if series.kind == "ome" else in_chain
+    reachable = stored if series.is_multifile else max(min(stored, in_chain, declared), 0)
     if reachable < declared or chain.fault:
         what = (
             f"declares {declared} planes, {reachable} readable"
@@ -135,15 +139,20 @@ def _check_planes(path: Path, opened: _Opened, *, chain: Chain) -> None:
 def _declared_planes(opened: _Opened) -> int:
     """Return the number of planes by the metadata tifffile may have given up on; 0 if unknown."""
     file, series = opened.file, opened.series
-    page = file.pages.first
-    if series.kind == "ome" or opened.ome.planes:
+    if file.is_ome:
         return 0 if series.kind == "ome" else opened.ome.planes
     if file.imagej_metadata and series.kind != "imagej":
         return int(file.imagej_metadata.get("images", 0))
-    if file.shaped_metadata and series.kind != "shaped":
-        shape = file.shaped_metadata[0].get("shape", ())
-        return int(math.prod(shape)) // max(math.prod(page.shape), 1)
-    return 0
+    key = series.keyframe
+    return _shaped_length(key.shaped_description or "") // max(math.prod(key.shape), 1)
+
+
+def _shaped_length(description: str) -> int:
+    """Return the number of pixels that tifffile noted as JSON when it wrote the file; 0 if unreadable."""
+    try:
+        return math.prod(int(length) for length in json.loads(description)["shape"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0
 
 
 def _check_extent(path: Path, series: tifffile.TiffPageSeries) -> None:
@@ -184,9 +193,10 @@ def _shape_and_letters(series: tifffile.TiffPageSeries) -> tuple[tuple[int, ...]
     return shape, letters
 
 
-def _resolve(series: tifffile.TiffPageSeries, shape: tuple[int, ...], letters: str, *, requested: str | None) -> Axes:
+def _resolve(path: Path, series: tifffile.TiffPageSeries, *, requested: str | None) -> Axes:
+    shape, letters = _shape_and_letters(series)
     dtype = np.dtype(series.dtype)
-    axes = resolve_axes(shape, declared=letters, requested=requested, dtype=dtype)
+    axes = axes_of(shape, declared=letters, requested=requested, dtype=dtype, name=str(path))
     if requested is None and letters == "SYX" and series.kind not in ("ome", "imagej"):
         what = f"{shape[0]} planes of {shape[1]}x{shape[2]} stored as colour samples"
         note = f"{what}: taken for channels; pass --axes ZYX if they are slices"
@@ -217,7 +227,7 @@ def _make_reader(path: Path, opened: _Opened, *, shape: tuple[int, ...], letters
         return MappedReader(path, offset=offset, shape=shape, dtype=dtype)
     if SegmentReader.can_read(series, shape=shape):
         return SegmentReader(path, opened.file, series, shape=shape, letters=letters)
-    return WholeReader(path, series, shape=shape)
+    return WholeReader(path, opened.file, series, shape=shape)
 
 
 @contextmanager

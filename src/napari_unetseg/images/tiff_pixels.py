@@ -43,9 +43,12 @@ class MappedReader:
 class WholeReader:
     """Unusual layouts: the series is decoded once, within the memory budget, and kept."""
 
-    def __init__(self, path: Path, series: tifffile.TiffPageSeries, *, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, path: Path, file: tifffile.TiffFile, series: tifffile.TiffPageSeries, *, shape: tuple[int, ...]
+    ) -> None:
         self._path, self._series, self._shape = path, series, shape
         self._pixels: np.ndarray | None = None
+        weakref.finalize(self, file.close)
 
     def __call__(self, index: Region) -> np.ndarray:
         if self._pixels is None:

@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 import numpy as np
 import zarr
+from zarr.storage import LocalStore
 
 from napari_unetseg.images.atomic import (
     check_destination,
@@ -59,7 +60,7 @@ class LabelWriter:
         self._folder = temporary_name(self.path)
         try:
             self._folder.mkdir()
-            self._group = zarr.open_group(str(self._folder / "spool"), mode="w-", zarr_format=3)
+            self._group = zarr.open_group(LocalStore(self._folder / "spool"), mode="w-", zarr_format=3)
             self._labels = create_level(self._group, "0", shape=self.shape, axes=axes)
         except OSError as error:
             remove(self._folder)

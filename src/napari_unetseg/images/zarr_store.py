@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.storage import LocalStore
 
-from napari_unetseg.images.axes import LETTERS, resolve_axes
+from napari_unetseg.images.axes import LETTERS
 from napari_unetseg.images.budget import check_allocation, check_total
-from napari_unetseg.images.source import ImageSource, Region, check_dtype
+from napari_unetseg.images.source import ImageSource, Region, axes_of, check_dtype
 from napari_unetseg.images.tiff_metadata import in_micrometres
 from napari_unetseg.schema.errors import InputError
 
@@ -47,9 +48,11 @@ def is_zarr(path: Path) -> bool:
 def open_zarr(path: Path, *, axes: str | None = None) -> ImageSource:
     """Open a zarr array, or the finest level of an OME-Zarr image, without reading its pixels."""
     try:
-        node = zarr.open(store=str(path), mode="r")
+        store = LocalStore(path, read_only=True)
+        node = zarr.open(store=store, mode="r")
         level = _find_level(node, path=path)
-        array = node if isinstance(node, zarr.Array) else zarr.open_array(store=str(path), path=level.path, mode="r")
+        array = node if isinstance(node, zarr.Array) else zarr.open_array(store=store, path=level.path, mode="r")
+        _check_codecs(array, path=path)
         shape, dtype = tuple(array.shape), np.dtype(array.dtype)
         chunks = tuple(array.chunks)
     except ZARR_FAULTS as error:
@@ -59,7 +62,7 @@ def open_zarr(path: Path, *, axes: str | None = None) -> ImageSource:
     check_dtype(dtype, name=str(path))
     check_total(shape, dtype, what=str(path))
     check_allocation(chunks, dtype, what=f"a chunk of {path}")
-    resolved = resolve_axes(shape, declared=level.axes, requested=axes, dtype=dtype)
+    resolved = axes_of(shape, declared=level.axes, requested=axes, dtype=dtype, name=str(path))
     notes = [f"{path.name}: {resolved.note}"] if resolved.note else []
     missing = _missing_chunks(array)
     if missing:
@@ -98,19 +101,29 @@ class ZarrReader:
         return "(unknown)"
 
 
-def _find_level(node: Any, *, path: Path) -> _Level:
+def _find_level(node: Any, *, path: Path, inside: str = "") -> _Level:
     if isinstance(node, zarr.Array):
-        return _Level("", axes=_array_axes(node))
+        return _Level(inside, axes=_array_axes(node))
     attributes = dict(node.attrs)
     attributes = {**attributes, **dict(attributes.get("ome") or {})}
     multiscales = attributes.get("multiscales")
     if multiscales:
-        return _read_multiscale(multiscales[0], path=path)
+        return _read_multiscale(multiscales[0], path=path, inside=inside)
+    if "bioformats2raw.layout" in attributes and not inside:
+        return _find_level(node["0"], path=path, inside="0/")  # the first image of a converted file
     names = sorted(name for name, _ in node.arrays())
     if len(names) == 1:
-        return _Level(names[0], axes=_array_axes(node[names[0]]))
+        return _Level(inside + names[0], axes=_array_axes(node[names[0]]))
     listed = ", ".join(names[:5]) or "none"
     raise InputError(f"{path}: a zarr group with {len(names)} arrays and no OME metadata; open one of them: {listed}")
+
+
+def _check_codecs(array: Any, *, path: Path) -> None:
+    """Refuse the one codec that runs code from the file when a chunk is read."""
+    metadata = array.metadata.to_dict()
+    codecs = [metadata.get(key) for key in ("filters", "compressor", "codecs")]
+    if "pickle" in repr(codecs).lower():
+        raise InputError(f"{path}: its chunks are pickles, which can run code; refused, convert it where you trust it")
 
 
 def _array_axes(array: Any) -> str | None:
@@ -128,12 +141,12 @@ def letters_of(names: Any, *, ndim: int) -> str | None:
     return letters if len(letters) == ndim and all(letter in LETTERS for letter in letters) else None
 
 
-def _read_multiscale(multiscale: dict[str, Any], *, path: Path) -> _Level:
+def _read_multiscale(multiscale: dict[str, Any], *, path: Path, inside: str) -> _Level:
     dataset = multiscale["datasets"][0]
-    inside = _check_inside(str(dataset["path"]), root=path)
+    found = inside + _check_inside(str(dataset["path"]), root=path / inside)
     axes = multiscale.get("axes")
     if axes is None:
-        return _Level(inside, axes=None)
+        return _Level(found, axes=None)
     named = [{"name": one} if isinstance(one, str) else dict(one) for one in axes]
     letters = letters_of([one.get("name", "") for one in named], ndim=len(named))
     factors = np.ones(len(named))
@@ -148,7 +161,7 @@ def _read_multiscale(multiscale: dict[str, Any], *, path: Path) -> _Level:
         size = in_micrometres(factor, axis.get("unit")) if letter in "ZYX" else None
         if size is not None:
             scale[letter] = size
-    return _Level(inside, axes=letters, scale=scale)
+    return _Level(found, axes=letters, scale=scale)
 
 
 def _check_inside(name: str, *, root: Path) -> str:
