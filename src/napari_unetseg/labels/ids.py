@@ -29,8 +29,8 @@ def compact(labels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
     return table[inverse].reshape(labels.shape), ids
 
 
-def object_boxes(objects: NDArray[np.int32]) -> list[tuple[slice, ...]]:
-    """Return the bounding box of each object of a compact label map, in the order of the ids."""
+def object_boxes(objects: NDArray[np.int32]) -> list[Any]:
+    """Return the bounding box (a tuple of slices) of each object in the order of the ids, None for an unused id."""
     return ndimage.find_objects(objects) if objects.size else []
 
 

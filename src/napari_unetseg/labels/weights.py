@@ -53,45 +53,28 @@ def boundary_weights(
     d1 and d2 are the distances to the nearest and the second nearest object, in pixels of the finest axis. A separation
     border is drawn between touching objects first; it belongs to the background. With fewer than two objects: 0.
     """
-    separated, _ = compact(separate_touching(labels))
-    weight = np.zeros(separated.shape, dtype=np.float32)
+    objects, _ = compact(labels)
+    contact = _separation_border(objects)
+    if contact.size:
+        objects = objects.copy()
+        objects.ravel()[contact] = 0
+    weight = np.zeros(objects.shape, dtype=np.float32)
     if config.w0 <= MAX_ERROR:
         return weight
     reach = config.sigma * math.sqrt(2 * math.log(config.w0 / MAX_ERROR))
-    sampling = relative_spacing(spacing, ndim=separated.ndim)
-    nearest, second = _two_nearest(separated, sampling=sampling, reach=reach)
-    where = np.flatnonzero((second <= reach) & (separated == 0))
-    total = nearest.ravel()[where] + second.ravel()[where]
-    weight.ravel()[where] = config.w0 * np.exp(-(total**2) / (2 * config.sigma**2))
+    total = _distance_to_two(objects, sampling=relative_spacing(spacing, ndim=objects.ndim), reach=reach).ravel()
+    where = np.flatnonzero(total <= reach)
+    where = where[objects.ravel()[where] == 0]
+    weight.ravel()[where] = config.w0 * np.exp(-(total[where] ** 2) / (2 * config.sigma**2))
     return weight
 
 
 def separate_touching(labels: NDArray[Any]) -> NDArray[Any]:
     """Return labels with one pixel of background between objects that share a face; the larger one gives way."""
-    contacts = [_contacts(labels, axis=axis) for axis in range(labels.ndim)]
-    separated = labels.copy()
-    if not any(first[0].size for first, _ in contacts):
-        return separated
     objects, _ = compact(labels)
-    size = np.bincount(objects[objects > 0])
-    for first, second in contacts:
-        a, b = objects[first], objects[second]
-        first_gives_way = (size[a] > size[b]) | ((size[a] == size[b]) & (a > b))
-        for pixels, gives_way in ((first, first_gives_way), (second, ~first_gives_way)):
-            separated[tuple(index[gives_way] for index in pixels)] = 0
+    separated = labels.copy()
+    np.put(separated, _separation_border(objects), 0)
     return separated
-
-
-def _contacts(labels: NDArray[Any], *, axis: int) -> tuple[tuple[NDArray[np.intp], ...], tuple[NDArray[np.intp], ...]]:
-    """Return the pixels, and their next ones along an axis, where one object ends and another begins."""
-    here = tuple(slice(-1) if i == axis else slice(None) for i in range(labels.ndim))
-    there = tuple(slice(1, None) if i == axis else slice(None) for i in range(labels.ndim))
-    differ = labels[here] != labels[there]
-    # Few pixels differ from the next, so the rest of the test is for them alone.
-    first = np.unravel_index(np.flatnonzero(differ), differ.shape)
-    second = tuple(index + (i == axis) for i, index in enumerate(first))
-    touch = (labels[first] > 0) & (labels[second] > 0)
-    return tuple(index[touch] for index in first), tuple(index[touch] for index in second)
 
 
 def class_weights(counts: NDArray[Any]) -> NDArray[np.float32]:
@@ -116,10 +99,33 @@ def _bounded(weight: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.clip(weight, LOWEST_CLASS_WEIGHT, HIGHEST_CLASS_WEIGHT)
 
 
-def _two_nearest(
-    objects: NDArray[np.int32], *, sampling: tuple[float, ...], reach: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the distances to the nearest and the second nearest object; beyond `reach` they may stay infinite.
+def _separation_border(objects: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Return the flat indices of the pixels to clear between touching objects."""
+    contacts = [_contacts(objects, axis=axis) for axis in range(objects.ndim)]
+    first, second = (np.concatenate(side) for side in zip(*contacts, strict=True))
+    if not first.size:
+        return first
+    flat = objects.ravel()
+    size = np.bincount(flat[flat > 0])
+    a, b = flat[first], flat[second]
+    first_gives_way = (size[a] > size[b]) | ((size[a] == size[b]) & (a > b))
+    return np.where(first_gives_way, first, second)
+
+
+def _contacts(objects: NDArray[np.int32], *, axis: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the flat indices of pixels, and of their next ones along an axis, where two objects share a face."""
+    moved = objects.swapaxes(0, axis)
+    differ = (moved[1:] != moved[:-1]).swapaxes(0, axis)
+    # Few pixels differ from the next, so the rest of the test is for them alone.
+    first = np.ravel_multi_index(np.unravel_index(np.flatnonzero(differ), differ.shape), objects.shape)
+    second = first + math.prod(objects.shape[axis + 1 :])
+    flat = objects.ravel()
+    touch = (flat[first] > 0) & (flat[second] > 0)
+    return first[touch], second[touch]
+
+
+def _distance_to_two(objects: NDArray[np.int32], *, sampling: tuple[float, ...], reach: float) -> NDArray[np.float32]:
+    """Return the distance to the nearest object plus that to the second nearest, exact up to `reach`, else larger.
 
     Each object gets its own distance transform, only within reach of it, and the two minima are kept running.
     """
@@ -128,8 +134,11 @@ def _two_nearest(
     metric = None if set(sampling) == {1.0} else sampling
     margin = [math.ceil(reach / step) for step in sampling]
     for index, box in enumerate(object_boxes(objects), start=1):
+        if box is None:  # nothing is left of it between its neighbours
+            continue
         crop = tuple(slice(max(side.start - m, 0), side.stop + m) for side, m in zip(box, margin, strict=True))
         distance = ndimage.distance_transform_edt(objects[crop] != index, sampling=metric).astype(np.float32)
         np.minimum(second[crop], np.maximum(nearest[crop], distance), out=second[crop])
         np.minimum(nearest[crop], distance, out=nearest[crop])
-    return nearest, second
+    second += nearest
+    return second
