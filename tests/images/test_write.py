@@ -263,7 +263,7 @@ def test_ids_of_other_integer_types_are_kept(tmp_path: Path) -> None:
     ("axes", "shape"),
     [("YX", (9, 8)), ("YXS", (9, 8, 3)), ("CYX", (2, 9, 8)), ("ZCYX", (4, 2, 9, 8)), ("TZYXS", (2, 3, 9, 8, 3))],
 )
-@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8", "i2", "?", ">u2", "i8"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8", "i2", "?", ">u2", ">i8"])
 def test_images_survive(axes: str, shape: tuple[int, ...], dtype: str, tmp_path: Path) -> None:
     array = RNG.integers(0, 2 if dtype == "?" else 100, shape).astype(dtype)
     write_image(tmp_path / "a.tif", array, axes=axes, scale={"Y": 0.2, "X": 0.1})

@@ -60,6 +60,7 @@ def write_ome(
 
 def storable(array: np.ndarray, *, path: Path) -> np.ndarray:
     """Return the array in a pixel type that OME knows, without loss."""
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     match array.dtype:
         case np.bool_:
             return array.astype(np.uint8)
@@ -71,7 +72,7 @@ def storable(array: np.ndarray, *, path: Path) -> np.ndarray:
                 if array.size and int(array.min()) >= limits.min and int(array.max()) <= limits.max:
                     return array.astype(smaller)
             raise InputError(f"{path}: 64-bit values beyond 32 bits cannot be stored in OME-TIFF; rescale them")
-        case dtype if dtype.kind in "uif":
-            return array.astype(dtype.newbyteorder("="))
+        case dtype if dtype.kind in "uif" and dtype.itemsize <= 8:
+            return array
         case dtype:
             raise InputError(f"{path}: pixels of type '{dtype}' cannot be stored; give integers or floats")
