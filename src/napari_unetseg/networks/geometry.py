@@ -66,7 +66,7 @@ def resample(
     border both are mirrored. The elastic field and the rotation are those of the plane, the same for every Z.
     """
     device = images.device
-    if device.type == "mps":  # has neither float64 nor bicubic sampling
+    if device.type == "mps":  # has no bicubic sampling
         images, labels = images.cpu(), labels.cpu()
     pairs = [
         _resample_one(image, label, geometry=geometry, index=index, output_shape=output_shape)
@@ -106,19 +106,22 @@ def sampling_grid(
 ) -> Tensor:
     """Return where each output pixel of patch `index` looks: (Y, X, 2) as (x, y).
 
-    -1 and 1 are the centres of the outermost pixels. Computed in float64, which reduced-precision matrix products
-    (autocast, TF32) leave alone.
+    -1 and 1 are the centres of the outermost pixels. The product with the rows is written as a sum: a matrix product
+    could be rounded to TF32 or bfloat16 by global settings, which would tear the grid.
     """
     matrix = _matrix(geometry, index=index, shape=shape)
     (rows, row_bound), (columns, column_bound) = (
         _basis(size, output) for size, output in zip(shape, output_shape, strict=True)
     )
-    mixed = (matrix @ columns.T).permute(1, 2, 0).flatten(1)  # (5, X * 2)
-    grid = (rows.to(device) @ mixed.to(device)).float()
+    mixed = (matrix @ columns.T).float().to(device)[:, :, None]  # (2, 5, 1, X), small and in float64 until here
+    factors = rows.T.float().to(device)[:, :, None]  # (5, Y, 1)
+    grid = mixed[:, -1] * factors[-1]
+    for term in range(CONTROL + 1):
+        grid = grid.addcmul_(mixed[:, term], factors[term])
     reach = float((matrix.abs() * row_bound[:, None] * column_bound).sum(dim=(1, 2)).max())
     for _ in range(math.ceil((reach - 1) / 2 - 1e-9)):
-        grid = grid.lerp(grid.clamp(-1, 1), 2.0)  # 2 clamp(u) - u mirrors -3 .. 3 at -1 and 1
-    return grid.view(*output_shape, 2)
+        grid = grid.clamp(-1, 1).mul_(2).sub_(grid)  # mirrors -3 .. 3 at -1 and 1
+    return grid.permute(1, 2, 0)
 
 
 def _matrix(geometry: Geometry, *, index: int, shape: tuple[int, int]) -> Tensor:
