@@ -60,3 +60,11 @@ def test_a_file_as_folder_is_refused(run):
     Path("out").write_text("precious")
     assert run("demo", "-o", "out").code == 2
     assert Path("out").read_text() == "precious"
+
+
+def test_an_image_that_no_demo_made_is_not_replaced(run, model, tmp_path):
+    (tmp_path / "nuclei.tif").write_text("precious")
+    result = run("demo", "-o", ".", "-m", model)
+    assert result.code == 2
+    assert "nuclei.tif" in result.err
+    assert (tmp_path / "nuclei.tif").read_text() == "precious"

@@ -34,15 +34,15 @@ def demo(
 ) -> None:
     """Simulate nuclei over time, segment them with the bundled model, score and draw the result; works offline."""
     with reporting(as_json=as_json, verbose=verbose) as report:
-        from napari_unetseg.schema.errors import InputError
         from napari_unetseg.tasks.model import load_model
 
-        if output.exists() and not output.is_dir():
-            raise InputError(f"{output}: this is a file; give a folder for the results with -o")
+        _check_folder(output)
         began = time.monotonic()
         loaded = load_model(model)
         report.when_stopped = lambda: f"what is in {output} may be incomplete; run the same command again"
+        report.step(f"simulating {FRAMES} frames of {SIZE} x {SIZE} pixels")
         image, truth = _simulate(output, seed=seed)
+        report.step("segmenting them")
         item = _segment(output / "nuclei.tif", model=loaded, report=report)
         assert item.output is not None  # a failed item raises
         labels = _read(item.output)
@@ -52,6 +52,17 @@ def demo(
         _tell(output, picture, item, scores, truth=truth, seconds=time.monotonic() - began, report=report)
 
 
+def _check_folder(folder: Path) -> None:
+    """Refuse to replace an image that no demo has made."""
+    from napari_unetseg.schema.errors import InputError
+
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: this is a file; give a folder for the results with -o")
+    image, truth = folder / "nuclei.tif", folder / "nuclei_truth.tif"
+    if image.exists() and not truth.exists():
+        raise InputError(f"{image}: this image is not from a demo; choose another folder with -o")
+
+
 def _simulate(folder: Path, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Write the image and its truth, and return both as (T, Y, X)."""
     from napari_unetseg.images.simulate import simulate
@@ -59,11 +70,11 @@ def _simulate(folder: Path, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
     folder.mkdir(parents=True, exist_ok=True)
     image, truth = simulate((SIZE, SIZE), seed=seed, time_points=FRAMES)
-    write_image(folder / "nuclei.tif", image, axes="TYX", scale=PIXEL)
     path = folder / "nuclei_truth.tif"
     with LabelWriter(path, shape=truth.shape, axes="TYX", scale=PIXEL, format="tiff", overwrite=True) as writer:
         for index, plane in enumerate(truth):
             writer.write((index,), plane)
+    write_image(folder / "nuclei.tif", image, axes="TYX", scale=PIXEL)
     return image, truth
 
 

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import typer
-
 from napari_unetseg.cli.report import Report, printable
 from napari_unetseg.schema.events import Event, ItemDone, Note, Saved, StepDone, TileDone, Validated
 
@@ -125,7 +123,7 @@ class Progress:
 
     def line(self, text: str) -> None:
         """Print a line that stays, above the bar if there is one."""
-        self._above_bar(lambda: typer.echo(printable(text), err=True))
+        self._above_bar(lambda: self.report.step(text))
 
     def _above_bar(self, action: Callable[[], None]) -> None:
         if self._bar is None:

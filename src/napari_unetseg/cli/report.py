@@ -32,6 +32,10 @@ class Report:
         """Print a result for people."""
         typer.echo(printable(text), err=self.as_json)
 
+    def step(self, text: str) -> None:
+        """Say what is being done now, in passing."""
+        typer.echo(printable(text), err=True)
+
     def note(self, message: str) -> None:
         """Print, once, what the user should know, and keep it for the JSON object."""
         if message not in self.notes:

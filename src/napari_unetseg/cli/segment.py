@@ -78,6 +78,7 @@ def segment(
 
         choose_device(tiling.device)
         loaded = load_model(model)
+        _check_tile(tile, divisor=loaded.network.divisor)
         changes = {"threshold": threshold, "seed_threshold": seed_threshold, "min_size": min_size, "link_slices": link}
         job = segment_files(
             paths,
@@ -122,6 +123,15 @@ def _existing(*, resume: bool, overwrite: bool, folder: Path) -> Literal["error"
     return "skip" if resume else "overwrite" if overwrite else "error"
 
 
+def _check_tile(tile: int | None, *, divisor: tuple[int, ...]) -> None:
+    """Refuse, once for all files, a tile that does not fit the network."""
+    from napari_unetseg.images.tiles import plan
+
+    if tile is not None:
+        edges = (tile,) * len(divisor)
+        plan(edges, tile=edges, halo=(0,) * len(divisor), divisor=divisor)
+
+
 def _row(item: ItemDone, *, path: Path, axes: str | None) -> dict[str, Any]:
     """Return what the table and the JSON object say of one input."""
     row: dict[str, Any] = {"input": path, "output": item.output, "error": item.error}
@@ -140,8 +150,12 @@ def _row(item: ItemDone, *, path: Path, axes: str | None) -> dict[str, Any]:
 
 def _axes(path: Path, *, axes: str | None) -> str:
     from napari_unetseg.images.read import open_image
+    from napari_unetseg.schema.errors import UnetSegError
 
-    found = open_image(path, axes=axes).axes
+    try:
+        found = open_image(path, axes=axes).axes
+    except UnetSegError:  # it was there a moment ago, and its result stands
+        return "?"
     return f"{found.letters} (guess)" if found.is_guess else found.letters
 
 
