@@ -35,8 +35,9 @@ def evaluate(
     """Score predicted labels against the truth: matched objects (AP, F1, PQ, SEG) and pixels (Dice, IoU)."""
     with reporting(as_json=as_json, verbose=verbose) as report:
         scores, failed = _score(predicted, truth, report=report)
-        report.say(score_table(scores))
-        if len(scores.get("per_image", ())) > 1:
+        if scores["per_image"]:
+            report.say(score_table(scores))
+        if len(scores["per_image"]) > 1:
             report.say("\n" + per_image_table(scores["per_image"]))
         if plot is not None:
             from napari_unetseg.cli.plot import write_score_plot
