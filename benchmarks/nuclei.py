@@ -16,6 +16,7 @@ from datasets import samples
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.events import Note, StepDone, Validated
 from napari_unetseg.tasks import train
+from napari_unetseg.tasks.model import load_model
 
 FACTS = {
     "name": "nuclei",
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--recipe", type=Path, default=Path(__file__).parent / "recipes" / "nuclei.toml")
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--from", dest="start", help="model to start from; none: from scratch")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
     recipe = Recipe.model_validate(tomllib.loads(options.recipe.read_text(encoding="utf-8"))).replace(
@@ -42,6 +44,7 @@ def main() -> None:
         recipe=recipe,
         output=options.output,
         validation=samples("dsb2018_fluo", "val"),
+        start=load_model(options.start) if options.start else None,
         resume=options.resume,
         **FACTS,
     )

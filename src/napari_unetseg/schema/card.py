@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from napari_unetseg.schema.config import Config, DecodingConfig, NetworkConfig, NormalizationConfig, Recipe, TargetConfig
+from napari_unetseg.schema.config import (
+    Config,
+    DecodingConfig,
+    NetworkConfig,
+    NormalizationConfig,
+    Recipe,
+    TargetConfig,
+)
 
 SCHEMA_VERSION = 1
 
@@ -36,16 +43,21 @@ class ModelCard(Config):
     network: NetworkConfig
     channels: tuple[str, ...] = Field(("signal",), max_length=64, description="Names of the image channels, in order.")
     classes: tuple[str, ...] = Field(("background", "interior", "boundary"), max_length=256)
-    pixel_size: tuple[float, ...] | None = Field(None, description="Size ([Z,] Y, X) of a training pixel in µm, if known.")
-    object_diameter: float | None = Field(None, gt=0, description="Median equivalent diameter (px) of the training objects.")
+    pixel_size: tuple[float, ...] | None = Field(
+        None, description="Size ([Z,] Y, X) of a training pixel in µm, if known."
+    )
+    object_diameter: float | None = Field(
+        None, gt=0, description="Median equivalent diameter (px) of the training objects."
+    )
     normalization: NormalizationConfig = NormalizationConfig()
     target: TargetConfig = TargetConfig()
     decoding: DecodingConfig = DecodingConfig()
     training: TrainingRecord | None = None
     licence: str = Field("", max_length=400)
     citation: str = Field("", max_length=4000)
-    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$", description="Hash of the tensor bytes; set when the file is written.")
-    extra: dict[str, Any] = Field(default_factory=dict, description="Room for facts this version does not know.")
+    sha256: str = Field(
+        "", pattern=r"^([0-9a-f]{64})?$", description="Hash of the tensor bytes; set when the file is written."
+    )
 
     @property
     def axes(self) -> str:
@@ -57,5 +69,8 @@ class ModelCard(Config):
         if len(self.channels) != self.network.in_channels:
             raise ValueError(f"{len(self.channels)} channel names for {self.network.in_channels} input channels")
         if self.network.out_channels != self.target.out_channels:
-            raise ValueError(f"{self.network.out_channels} output channels, target '{self.target.kind}' needs {self.target.out_channels}")
+            raise ValueError(
+                f"{self.network.out_channels} output channels, "
+                f"target '{self.target.kind}' needs {self.target.out_channels}"
+            )
         return self

@@ -1,4 +1,4 @@
-"""Every setting as frozen data with its unit, its bounds and its meaning; shared by form, CLI, recipe file and model file."""
+"""Every setting as frozen data with its unit, bounds and meaning; shared by forms, CLI, recipes and model files."""
 
 from __future__ import annotations
 
@@ -24,11 +24,15 @@ class Config(BaseModel):
 class NetworkConfig(Config):
     """Which architecture, and how large."""
 
-    architecture: str = Field("unet", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="Name in the registry of networks.")
+    architecture: str = Field(
+        "unet", pattern=r"^[a-z][a-z0-9_]{0,39}$", description="Name in the registry of networks."
+    )
     ndim: Literal[2, 3] = Field(2, description="Spatial dimensions: 2 for YX, 3 for ZYX.")
     in_channels: int = Field(1, ge=1, le=64, description="Image channels the network reads.")
     out_channels: int = Field(4, ge=1, le=256, description="Maps the network gives: class logits, then the distance.")
-    width: int = Field(32, ge=1, le=256, description="Feature channels at full resolution; doubled at each level below.")
+    width: int = Field(
+        32, ge=1, le=256, description="Feature channels at full resolution; doubled at each level below."
+    )
     depth: int = Field(4, ge=1, le=7, description="Number of 2x poolings.")
     padding: Literal["same", "valid"] = Field("same", description="'valid' is the unpadded network of the 2015 paper.")
     norm: Literal["batch", "none"] = Field("batch", description="Normalisation after each convolution.")
@@ -58,7 +62,9 @@ class TargetConfig(Config):
     """What the network learns to predict from instance labels."""
 
     kind: TargetKind = Field(
-        "both", description="'boundary': background, interior, boundary. 'distance': background, foreground, distance. 'both': the first plus distance."
+        "both",
+        description="'boundary': background, interior, boundary. 'distance': background, foreground, distance. "
+        "'both': the first plus distance.",
     )
     boundary_width: int = Field(1, ge=1, le=9, description="Thickness (px) of the boundary class inside each object.")
 
@@ -81,9 +87,13 @@ class TargetConfig(Config):
 class WeightConfig(Config):
     """Pixel weights of Ronneberger et al. 2015, eq. 2: w_c + w0 exp(-(d1 + d2)^2 / (2 sigma^2))."""
 
-    w0: float = Field(10.0, ge=0, le=1000, description="Height of the weight between two touching cells; 0 turns it off.")
+    w0: float = Field(
+        10.0, ge=0, le=1000, description="Height of the weight between two touching cells; 0 turns it off."
+    )
     sigma: float = Field(5.0, gt=0, le=100, description="Reach of that weight, in pixels of the finest axis.")
-    balance: float = Field(0.25, ge=0, le=1, description="Exponent of the class weights w_c: 1 inverse frequency, 0 none.")
+    balance: float = Field(
+        0.25, ge=0, le=1, description="Exponent of the class weights w_c: 1 inverse frequency, 0 none."
+    )
 
 
 class LossConfig(Config):
@@ -98,14 +108,18 @@ class AugmentationConfig(Config):
     """Random changes of each training patch; geometry is composed into one resampling."""
 
     probability: float = Field(0.9, ge=0, le=1, description="Share of patches whose geometry is changed beyond flips.")
-    elastic: float = Field(10.0, ge=0, le=100, description="Standard deviation (px) of the displacements on a 3x3 grid.")
+    elastic: float = Field(
+        10.0, ge=0, le=100, description="Standard deviation (px) of the displacements on a 3x3 grid."
+    )
     rotation: float = Field(180.0, ge=0, le=180, description="Largest rotation (degrees) in the YX plane.")
     scale: float = Field(0.25, ge=0, le=0.9, description="Largest relative change of size.")
     flip: bool = Field(True, description="Mirror along any spatial axis.")
     gamma: float = Field(0.3, ge=0, le=2, description="Largest |log| of the gamma exponent.")
     brightness: float = Field(0.1, ge=0, le=1, description="Largest offset, in units of the normalised range.")
     contrast: float = Field(0.25, ge=0, lt=1, description="Largest relative change of contrast.")
-    blur: float = Field(1.0, ge=0, le=10, description="Largest Gaussian sigma (px); applied to a quarter of the patches.")
+    blur: float = Field(
+        1.0, ge=0, le=10, description="Largest Gaussian sigma (px); applied to a quarter of the patches."
+    )
     noise: float = Field(0.05, ge=0, le=1, description="Largest standard deviation of added Gaussian noise.")
 
 
@@ -114,20 +128,25 @@ class TilingConfig(Config):
 
     tile: int | None = Field(None, ge=16, le=16384, description="Edge of a tile (px); none: chosen from memory.")
     batch: int = Field(1, ge=1, le=256, description="Tiles per forward pass.")
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$", description="'auto', 'cpu', 'cuda', 'cuda:1', 'mps'.")
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$", description="'auto', 'cpu', 'cuda', 'cuda:1', 'mps'."
+    )
     precision: Precision = Field("auto", description="'auto' takes bfloat16 where the processor is fast in it.")
-    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; none: all.")
 
 
 class DecodingConfig(Config):
     """How maps become objects."""
 
-    threshold: float = Field(0.5, gt=0, lt=1, description="Foreground probability above which a pixel belongs to an object.")
+    threshold: float = Field(
+        0.5, gt=0, lt=1, description="Foreground probability above which a pixel belongs to an object."
+    )
     seed_threshold: float = Field(0.5, gt=0, lt=1, description="Seed score above which a pixel starts an object.")
     min_size: int = Field(12, ge=0, le=10_000_000, description="Smaller objects (pixels or voxels) are dropped.")
     fill_holes: bool = Field(True, description="Fill holes inside each object.")
     link_slices: bool = Field(False, description="2D model on a Z stack: join slices into 3D objects by overlap.")
-    link_overlap: float = Field(0.25, gt=0, le=1, description="IoU from which two objects in neighbouring slices are one.")
+    link_overlap: float = Field(
+        0.25, gt=0, le=1, description="IoU from which two objects in neighbouring slices are one."
+    )
 
 
 class Recipe(Config):
@@ -140,17 +159,23 @@ class Recipe(Config):
     loss: LossConfig = LossConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     decoding: DecodingConfig = DecodingConfig()
-    patch: tuple[int, ...] | None = Field(None, description="Patch edges ([Z,] Y, X) in px; none: chosen from the images.")
+    patch: tuple[int, ...] | None = Field(
+        None, description="Patch edges ([Z,] Y, X) in px; none: chosen from the images."
+    )
     batch: int = Field(4, ge=1, le=256, description="Patches per step.")
     steps: int | None = Field(None, ge=1, le=10_000_000, description="Budget in optimiser steps.")
-    minutes: float | None = Field(None, gt=0, le=100_000, description="Budget in minutes; the schedule follows the clock.")
+    minutes: float | None = Field(
+        None, gt=0, le=100_000, description="Budget in minutes; the schedule follows the clock."
+    )
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Peak rate of AdamW.")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="Decay of AdamW.")
     warmup: float = Field(0.03, ge=0, le=0.5, description="Share of the budget over which the rate rises.")
     ema: float = Field(0.995, ge=0, lt=1, description="Decay of the running average of weights that is kept; 0: none.")
     validation: float = Field(0.15, ge=0, lt=1, description="Share of the images held back for validation.")
     validate_every: float = Field(0.05, gt=0, le=1, description="Share of the budget between two validations.")
-    patience: int | None = Field(None, ge=1, le=1000, description="Stop after so many validations without a better score.")
+    patience: int | None = Field(
+        None, ge=1, le=1000, description="Stop after so many validations without a better score."
+    )
     unlabelled_is_background: bool = Field(True, description="What label 0 means: background, or not annotated.")
     precision: Precision = Field("auto", description="'auto' trains in bfloat16 where the processor is fast in it.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of everything random.")
@@ -159,7 +184,8 @@ class Recipe(Config):
     def _check_consistency(self) -> Self:
         if self.network.out_channels != self.target.out_channels:
             raise ValueError(
-                f"network.out_channels is {self.network.out_channels}, target '{self.target.kind}' needs {self.target.out_channels}"
+                f"network.out_channels is {self.network.out_channels}, "
+                f"target '{self.target.kind}' needs {self.target.out_channels}"
             )
         if self.patch is not None and len(self.patch) != self.network.ndim:
             raise ValueError(f"patch needs {self.network.ndim} edges, got {self.patch}")
