@@ -92,7 +92,7 @@ def relax(nuclei: Array, *, rounds: int, spacing: float = 0.96) -> None:
     """Push nuclei apart, in place, until centres are `spacing` times the sum of the radii between them."""
     axes = shown_axes(nuclei)
     for _ in range(rounds):
-        first, second, offset, distance, radii, _ = _pairs(nuclei, axes=axes)
+        first, second, offset, distance, radii, _ = _pairs(nuclei, axes=axes, margin=1.0)
         push = np.clip(spacing * radii.sum(axis=0) - distance, 0, None) / 2
         if push.max(initial=0) <= 0.01 * axes.max(initial=0):
             return
@@ -104,7 +104,7 @@ def relax(nuclei: Array, *, rounds: int, spacing: float = 0.96) -> None:
 def contacts(nuclei: Array, *, overlap: float) -> Contacts:
     """Find the planes that part near nuclei; each nucleus may reach `overlap` pixels beyond them."""
     axes = shown_axes(nuclei)
-    first, second, offset, _, radii, normal = _pairs(nuclei, axes=axes)
+    first, second, offset, _, radii, normal = _pairs(nuclei, axes=axes, margin=1.3)
     across = (normal * offset).sum(axis=1)
     share = radii[0] / np.maximum(radii.sum(axis=0), 1e-12)
     owner = np.concatenate([first, second])
@@ -119,7 +119,7 @@ def contacts(nuclei: Array, *, overlap: float) -> Contacts:
 def _draw(count: int, *, diameter: float, rng: np.random.Generator) -> Array:
     nuclei = np.zeros(count, NUCLEUS)
     elongation = 1 + rng.beta(2, 4, count) * rng.uniform(0.7, 1.2)
-    radius = diameter / 2 * np.exp(rng.normal(0, 0.14, count)) * 0.98
+    radius = diameter / 2 * np.exp(np.clip(rng.normal(0, 0.14, count), -0.3, 0.3)) * 0.98
     flatness = rng.uniform(0.8, 1.05, count)
     nuclei["id"] = np.arange(1, count + 1)
     nuclei["axes"] = np.stack([radius * flatness, radius / np.sqrt(elongation), radius * np.sqrt(elongation)], axis=1)
@@ -158,12 +158,16 @@ def _divide(mothers: Array, *, next_id: int, rng: np.random.Generator) -> Array:
     return daughters
 
 
-def _pairs(nuclei: Array, *, axes: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Return indices of near pairs, offset, distance, the radii (2, pairs) along the offset, and the contact normal."""
-    position = nuclei["position"]
-    reach = 2.2 * float(axes.max(initial=0))
-    pairs = KDTree(position).query_pairs(reach, output_type="ndarray")
-    pairs = pairs[np.lexsort(pairs.T[::-1])]
+def _pairs(nuclei: Array, *, axes: Array, margin: float) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Return what is known of pairs nearer than `margin` times the sum of their longest axes.
+
+    Indices of both, offset, distance, radii (2, pairs) along the offset, and the normal of their contact.
+    """
+    position, longest = nuclei["position"], axes.max(axis=1, initial=0)
+    pairs = KDTree(position).query_pairs(2 * margin * float(longest.max(initial=0)), output_type="ndarray")
+    distance = np.linalg.norm(position[pairs[:, 1]] - position[pairs[:, 0]], axis=1)
+    pairs = pairs[distance < margin * longest[pairs].sum(axis=1)]
+    pairs = pairs[np.lexsort(pairs.T[::-1])]  # the order of a sum decides its last digit
     first, second = pairs.T
     offset = position[second] - position[first]
     distance = np.maximum(np.linalg.norm(offset, axis=1), 1e-6)
