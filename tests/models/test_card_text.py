@@ -34,7 +34,7 @@ def read_changed(**changes) -> ModelCard:
 
 
 def test_a_card_comes_back():
-    card = CARD.replace(name="µ-cells 3", extra={"deep": [{"er": 1}]}, pixel_size=(0.5, 0.25))
+    card = CARD.replace(name="µ-cells 3", pixel_size=(0.5, 0.25))
     metadata = card_text.to_metadata(card)
     assert card_text.from_metadata(metadata) == card
     assert metadata["unetseg_version"] == __version__

@@ -83,7 +83,10 @@ def read_mirrored(image: Any, *, plan: TilePlan, region: tuple[slice, ...]) -> n
         raise InputError(
             f"the image has shape {tuple(image.shape[1:])}, the tiles are for {plan.shape}; plan them anew"
         )
-    indices = [_mirror(r, before=b, length=n) for r, b, n in zip(region, plan.before, plan.shape, strict=True)]
+    indices = [
+        mirror(np.arange(r.start - b, r.stop - b), length=n)
+        for r, b, n in zip(region, plan.before, plan.shape, strict=True)
+    ]
     box = tuple(slice(int(index.min()), int(index.max()) + 1) for index in indices)
     result = np.asarray(image[(slice(None), *box)])  # (C, ...box), a view where the image is an array
     for axis, (index, part) in enumerate(zip(indices, box, strict=True), start=1):
@@ -116,11 +119,11 @@ def choose_tile(
     return tuple(divisor)
 
 
-def _mirror(region: slice, *, before: int, length: int) -> npt.NDArray[np.intp]:
-    """Return the image index of each padded position: reflection without the border pixel, as often as needed."""
+def mirror(positions: npt.NDArray[np.intp], *, length: int) -> npt.NDArray[np.intp]:
+    """Return the index in `0..length-1` that each position shows: reflected, the border pixel not doubled."""
     period = max(2 * (length - 1), 1)
-    position = np.arange(region.start - before, region.stop - before) % period
-    return np.minimum(position, period - position) if length > 1 else np.zeros_like(position)
+    folded = positions % period
+    return np.minimum(folded, period - folded) if length > 1 else np.zeros_like(folded)
 
 
 def _cut_axis(length: int, *, tile: int, halo: int) -> list[tuple[slice, slice]]:
