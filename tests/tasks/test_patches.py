@@ -77,3 +77,20 @@ def test_the_patch_follows_the_images(
 ) -> None:
     sample = Sample(np.zeros((1, *shape), np.uint8), np.zeros(shape, np.int32), "a")
     assert choose_patch([sample], divisor=divisor) == expected
+
+
+def test_distances_respect_the_pixel_size(recipe: Recipe) -> None:
+    """Two slabs 4 planes apart: with planes 5 px thick they are too far from each other to weigh anything."""
+    labels = np.zeros((16, 16, 16), np.int32)
+    labels[2:6], labels[10:14] = 1, 2
+    image = labels[None].astype(np.float32)
+    network = recipe.network.replace(ndim=3)
+    recipe = recipe.replace(network=network, patch=(16, 16, 16), augmentation=PLAIN, batch=1)
+    heaviest = []
+    for pixel_size in ((0.2, 0.2, 0.2), (1.0, 0.2, 0.2)):
+        sample = Sample(image, labels, "slabs", pixel_size=pixel_size)
+        ready = prepare([sample], ndim=3, channels=1, config=NormalizationConfig())
+        sampler_3d = PatchSampler(ready, recipe=recipe, patch=(16, 16, 16))
+        background = sampler_3d.batch(0).classes == 0
+        heaviest.append(float(sampler_3d.batch(0).weights[background].max()))
+    assert heaviest[0] > heaviest[1] + 1

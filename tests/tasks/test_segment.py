@@ -165,6 +165,9 @@ def test_a_constant_image_has_no_cells(value: int) -> None:
 def test_pixels_that_are_not_numbers_do_not_spread() -> None:
     image = stack(20, 24).astype(np.float32)
     image[0, 0], image[19, 23] = np.nan, np.inf
+    source = from_array(image, name="cells")
+    events = list(task.run(source, model=make_model()))
+    assert Note("cells: 2 pixels are not finite (NaN or infinite); they were taken for dark ones") in events
     labels = task.segment(image, model=make_model())
     np.testing.assert_array_equal(labels > 0, np.nan_to_num(image, posinf=0) > 500)
 

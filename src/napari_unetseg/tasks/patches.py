@@ -14,7 +14,7 @@ from napari_unetseg.labels.targets import Targets, make_targets
 from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
 from napari_unetseg.schema.config import Recipe
-from napari_unetseg.tasks.samples import Sample
+from napari_unetseg.tasks.samples import Sample, common_pixel_size
 
 MARGIN = 0.2  # share of the patch read around it, so that rotation and shear rarely meet the mirrored rim
 
@@ -54,6 +54,7 @@ class PatchSampler:
         areas = np.sqrt([float(np.prod(sample.labels.shape)) for sample in samples])
         self.chances = areas / areas.sum()  # larger images more often, though less than their size says
         self.objects = [_centres(sample.labels) for sample in samples]
+        self.spacing = common_pixel_size(samples)
         self.class_weight = self._class_weight()
 
     def batch(self, step: int, *, device: torch.device | str = "cpu") -> Batch:
@@ -73,7 +74,7 @@ class PatchSampler:
         targets = [self._targets(entry) for entry in labels]
         config = self.recipe.weights
         weights = [
-            weight_map(entry, targets=target, config=config, class_weight=self.class_weight)
+            weight_map(entry, targets=target, config=config, class_weight=self.class_weight, spacing=self.spacing)
             for entry, target in zip(labels, targets, strict=True)
         ]
         distances = [target.distance for target in targets if target.distance is not None]
@@ -86,7 +87,9 @@ class PatchSampler:
 
     def _targets(self, labels: np.ndarray) -> Targets:
         is_background = self.recipe.unlabelled_is_background
-        return make_targets(labels, config=self.recipe.target, unlabelled_is_background=is_background)
+        return make_targets(
+            labels, config=self.recipe.target, spacing=self.spacing, unlabelled_is_background=is_background
+        )
 
     def _class_weight(self) -> np.ndarray:
         """w_c from the class frequencies of up to 32 images, to the power the recipe asks for."""

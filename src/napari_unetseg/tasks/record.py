@@ -14,7 +14,7 @@ import numpy as np
 from napari_unetseg.schema.card import ModelCard, TrainingRecord
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.checkpoint import Progress
-from napari_unetseg.tasks.samples import Sample
+from napari_unetseg.tasks.samples import Sample, common_pixel_size
 
 PACKAGES = ("napari-unetseg", "torch", "numpy", "scipy", "scikit-image")
 
@@ -49,6 +49,7 @@ def describe(
         if recipe.network.in_channels == 1
         else tuple(f"channel {i}" for i in range(recipe.network.in_channels)),
         classes=classes,
+        pixel_size=common_pixel_size(training),
         object_diameter=_diameter(training),
         normalization=recipe.normalization,
         target=recipe.target,

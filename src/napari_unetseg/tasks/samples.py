@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from napari_unetseg.images import layouts, normalize
-from napari_unetseg.images.axes import to_canonical
+from napari_unetseg.images.axes import label_axes, to_canonical
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.schema.config import NormalizationConfig
 from napari_unetseg.schema.errors import InputError
+
+MIN_STRIP = 32  # pixels; a narrower strip of the only image would say little about it
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,16 @@ class Sample:
     """An image `(C, [Z,] Y, X)` of any real dtype with its instance labels `([Z,] Y, X)`; 0 background, -1 ignored.
 
     `stretch` is the normalisation of the stack the image was taken from; none: measured on the image itself.
+    `origin` names that stack, whose planes resemble each other and are never split between training and validation.
+    `pixel_size` is in µm, per axis of the labels.
     """
 
     image: np.ndarray
     labels: np.ndarray
     name: str
     stretch: Stretch | None = None
+    origin: str = ""
+    pixel_size: tuple[float, ...] | None = None
 
 
 def load_samples(
@@ -55,19 +61,22 @@ def load_samples(
         if config.scope == "stack":
             planes = (source.read(t=t, z=z, channels=channels) for t in range(sizes["T"]) for z in range(sizes["Z"]))
             stretch = normalize.measure(planes, config=config)
-        volumes = to_canonical(truth, axes=_label_letters(truth.ndim, sizes))[:, 0]  # (T, Z, Y, X)
+        volumes = to_canonical(truth, axes=label_axes(source.axes.letters))[:, 0]  # (T, Z, Y, X)
+        steps = [source.scale.get(letter, 0.0) for letter in "ZYX"[3 - ndim :]]
         for t in range(sizes["T"]):
             for z in range(sizes["Z"]) if ndim == 2 else [None]:
-                image = source.read(t=t, z=z, channels=channels)
-                part = volumes[t] if z is None else volumes[t, z]
                 position = f" t{t}" * (sizes["T"] > 1) + f" z{z}" * (z is not None and sizes["Z"] > 1)
-                samples.append(Sample(image=image, labels=part, name=image_path.name + position, stretch=stretch))
+                samples.append(
+                    Sample(
+                        image=source.read(t=t, z=z, channels=channels),
+                        labels=volumes[t] if z is None else volumes[t, z],
+                        name=image_path.name + position,
+                        stretch=stretch,
+                        origin=str(image_path),
+                        pixel_size=tuple(steps) if all(steps) else None,
+                    )
+                )
     return samples
-
-
-def _label_letters(ndim: int, sizes: dict[str, int]) -> str:
-    letters = "".join(letter for letter in "TZ" if sizes[letter] > 1) + "YX"
-    return letters if len(letters) == ndim else "TZYX"[-ndim:]
 
 
 def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: NormalizationConfig) -> list[Sample]:
@@ -87,8 +96,8 @@ def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: Norm
                 "both must show the same pixels"
             )
         stretch = sample.stretch or normalize.measure([sample.image], config=config)
-        prepared.append(Sample(sample.image, compact(sample.labels, name=sample.name), sample.name, stretch))
-    if not any(sample.labels.max(initial=0) > 0 for sample in prepared):
+        prepared.append(replace(sample, labels=compact(sample.labels, name=sample.name), stretch=stretch))
+    if not _has_objects(prepared):
         raise InputError("nothing to learn: every label map is empty; paint some objects, each with its own number")
     return prepared
 
@@ -112,31 +121,53 @@ def split(samples: Sequence[Sample], *, fraction: float, seed: int) -> tuple[lis
     samples = list(samples)
     if fraction == 0:
         return samples, [], "no validation: the last weights are kept"
-    if len(samples) == 1:
-        return _split_region(samples[0], fraction=fraction)
-    order = np.random.default_rng(seed).permutation(len(samples))
-    held = {int(index) for index in order[: max(1, round(fraction * len(samples)))]}
-    training = [sample for index, sample in enumerate(samples) if index not in held]
-    validation = [sample for index, sample in enumerate(samples) if index in held]
-    if not any(sample.labels.max(initial=0) > 0 for sample in training):
-        return samples, [], "no validation: the labelled images are too few to hold one back"
-    return training, validation, f"{len(validation)} of {len(samples)} images are held back for validation"
+    origins = sorted({_origin(sample) for sample in samples})
+    if len(origins) == 1:
+        return _split_region(samples, fraction=fraction)
+    order = np.random.default_rng(seed).permutation(len(origins))
+    held = {origins[index] for index in order[: max(1, round(fraction * len(origins)))]}
+    training = [sample for sample in samples if _origin(sample) not in held]
+    validation = [sample for sample in samples if _origin(sample) in held]
+    if not _has_objects(training):
+        return samples, [], "no validation: the labelled images are too few to hold one back; the last weights are kept"
+    return training, validation, f"{len(held)} of {len(origins)} images are held back for validation"
 
 
-def _split_region(sample: Sample, *, fraction: float) -> tuple[list[Sample], list[Sample], str]:
-    axis = int(np.argmax(sample.labels.shape[-2:])) + sample.labels.ndim - 2
-    length = sample.labels.shape[axis]
+def _origin(sample: Sample) -> str:
+    return sample.origin or sample.name
+
+
+def _has_objects(samples: Sequence[Sample]) -> bool:
+    return any(sample.labels.max(initial=0) > 0 for sample in samples)
+
+
+def _split_region(samples: list[Sample], *, fraction: float) -> tuple[list[Sample], list[Sample], str]:
+    """Hold back the same strip of every plane, since planes of one stack show the same objects."""
+    labels = samples[0].labels
+    axis = int(np.argmax(labels.shape[-2:])) + labels.ndim - 2
+    length = labels.shape[axis]
     cut = length - round(fraction * length)
-    head, tail = _along(axis, slice(0, cut)), _along(axis, slice(cut, length))
-    training = Sample(sample.image[(slice(None), *head)], sample.labels[head], sample.name, sample.stretch)
-    held = Sample(sample.image[(slice(None), *tail)], sample.labels[tail], f"{sample.name} (held back)", sample.stretch)
-    if length - cut < 32 or not (held.labels > 0).any() or not (training.labels > 0).any():
-        return [sample], [], "no validation: the only image is too small to hold a part back; the last weights are kept"
-    return [training], [held], f"the last {length - cut} pixels of the only image are held back for validation"
+    training = [_part(sample, _along(axis, slice(0, cut))) for sample in samples]
+    held = [_part(sample, _along(axis, slice(cut, length))) for sample in samples]
+    if length - cut < MIN_STRIP or not _has_objects(held) or not _has_objects(training):
+        return samples, [], "no validation: the only image is too small to hold a part back; the last weights are kept"
+    return training, held, f"the last {length - cut} pixels of the only image are held back for validation"
+
+
+def _part(sample: Sample, where: tuple[slice, ...]) -> Sample:
+    return replace(sample, image=sample.image[(slice(None), *where)], labels=sample.labels[where])
 
 
 def _along(axis: int, part: slice) -> tuple[slice, ...]:
     return (*(slice(None),) * axis, part)
+
+
+def common_pixel_size(samples: Sequence[Sample]) -> tuple[float, ...] | None:
+    """Return the median pixel size (µm) per axis, or none where a sample does not know its own."""
+    sizes = [sample.pixel_size for sample in samples if sample.pixel_size is not None]
+    if not samples or len(sizes) < len(samples):
+        return None
+    return tuple(float(size) for size in np.median(sizes, axis=0))
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:

@@ -111,9 +111,10 @@ def run(
     stretch = _stretch(source, frames=frames, channels=channels, model=model)
     out = None if writer else np.zeros([source.sizes[letter] for letter in "TZYX"], np.uint32)
     numbering = _Numbering(decoding)
-    tables = []
+    tables, unusable = [], 0
     for number, frame in enumerate(frames):
         raw = source.read(t=frame.t, z=frame.z, channels=channels)
+        unusable += int(raw.size - np.isfinite(raw).sum()) if raw.dtype.kind == "f" else 0
         image = normalize.apply(raw, stretch=stretch or normalize.measure([raw], config=model.card.normalization))
         probability = yield from as_part(
             predictor.predict(image), item=source.name, before=number * total // len(frames), total=total
@@ -124,6 +125,8 @@ def run(
             writer.write(_index(source, frame), labels)
         elif out is not None:
             out[frame.t, slice(None) if frame.z is None else frame.z] = labels
+    if unusable:
+        yield Note(f"{source.name}: {unusable} pixels are not finite (NaN or infinite); they were taken for dark ones")
     table = pd.concat(tables, ignore_index=True)
     if decoding.link_slices and source.sizes["Z"] > 1 and model.card.network.ndim == 2:
         table = merge_planes(table, scale=source.scale)
