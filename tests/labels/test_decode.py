@@ -8,7 +8,7 @@ from napari_unetseg.schema.config import DecodingConfig, TargetConfig
 from napari_unetseg.schema.errors import InputError, JobError
 
 KINDS = ("boundary", "distance", "both")
-CONFIG = DecodingConfig(min_size=0)
+CONFIG = DecodingConfig(min_size=0, min_seed=0)
 DISTANCE = TargetConfig(kind="distance")
 
 
@@ -75,6 +75,29 @@ def test_piece_without_seed_is_an_object():
     maps[2, 1, 5] = 0.9
     decoded = decode(maps, config=CONFIG, target=DISTANCE)
     np.testing.assert_array_equal(decoded, [[0] * 7, [0, 1, 1, 0, 2, 2, 0], [0] * 7])
+
+
+@pytest.mark.parametrize(("min_seed", "count"), [(0, 3), (2, 2), (3, 1), (50, 1)])
+def test_small_seeds_split_nothing_but_the_largest_stays(min_seed, count):
+    """One bar with seeds of 4, 2 and 1 pixels.
+
+    seeds  # # # # . # # . # .
+    """
+    maps = np.zeros((3, 3, 12), np.float32)
+    maps[0] = 1
+    maps[0, 1, 1:11] = 0.1
+    maps[2, 1, [1, 2, 3, 4, 6, 7, 9]] = 0.9
+    decoded = decode(maps, config=CONFIG.replace(min_seed=min_seed), target=DISTANCE)
+    assert decoded.max() == count
+    np.testing.assert_array_equal(decoded > 0, maps[0] < 0.5)
+
+
+def test_the_only_seed_of_a_piece_stays_however_small():
+    maps = np.zeros((3, 3, 9), np.float32)
+    maps[0] = 1
+    maps[0, 1, 1:3] = maps[0, 1, 5:8] = 0.1
+    maps[2, 1, [1, 6]] = 0.9
+    assert decode(maps, config=CONFIG.replace(min_seed=9), target=DISTANCE).max() == 2
 
 
 def test_two_seeds_meet_where_the_score_is_lowest():

@@ -50,6 +50,9 @@ def segment(
         float | None,
         typer.Option(help="Score above which a pixel starts an object (0 to 1): fewer objects when higher."),
     ] = None,
+    min_seed: Annotated[
+        int | None, typer.Option(help="Seeds of fewer pixels or voxels split no object: raise it if cells are cut up.")
+    ] = None,
     min_size: Annotated[int | None, typer.Option(help="Drop objects of fewer pixels or voxels.")] = None,
     link: Annotated[
         bool | None, typer.Option("--link/--no-link", help="2D model on a Z stack: join the slices into 3D objects.")
@@ -79,7 +82,13 @@ def segment(
         choose_device(tiling.device)
         loaded = load_model(model)
         _check_tile(tile, divisor=loaded.network.divisor)
-        changes = {"threshold": threshold, "seed_threshold": seed_threshold, "min_size": min_size, "link_slices": link}
+        changes = {
+            "threshold": threshold,
+            "seed_threshold": seed_threshold,
+            "min_seed": min_seed,
+            "min_size": min_size,
+            "link_slices": link,
+        }
         job = segment_files(
             paths,
             folder=output,

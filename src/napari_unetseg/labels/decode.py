@@ -29,6 +29,7 @@ def decode(probability: NDArray[Any], *, config: DecodingConfig, target: TargetC
     score = seed_score(probability, kind=target.kind)
     pieces, count = _label(foreground)
     seeds, seed_count = _label(foreground & (score > config.seed_threshold))
+    seeds, seed_count = _drop_small_seeds(seeds, seed_count, pieces, piece_count=count, min_seed=config.min_seed)
     labels = _grow(pieces, seeds, score, piece_count=count, seed_count=seed_count)
     labels = drop_small(labels, min_size=config.min_size)
     if config.fill_holes:
@@ -69,6 +70,27 @@ def _label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     """Return the face-connected components of a mask, numbered in raster order, and their count."""
     components = np.zeros(mask.shape, dtype=np.int32)
     return components, int(ndimage.label(mask, output=components))
+
+
+def _drop_small_seeds(
+    seeds: NDArray[np.int32], seed_count: int, pieces: NDArray[np.int32], *, piece_count: int, min_seed: int
+) -> tuple[NDArray[np.int32], int]:
+    """Drop seeds of fewer than `min_seed` pixels but for the largest of each piece: specks must split no object."""
+    if min_seed < 2 or not seed_count:
+        return seeds, seed_count
+    where = np.flatnonzero(seeds)
+    seed_of_pixel = seeds.ravel()[where]
+    size = np.bincount(seed_of_pixel, minlength=seed_count + 1)
+    piece_of_seed = np.zeros(seed_count + 1, dtype=np.intp)
+    piece_of_seed[seed_of_pixel] = pieces.ravel()[where]
+    largest = np.zeros(piece_count + 1, dtype=np.intp)
+    np.maximum.at(largest, piece_of_seed[1:], size[1:])
+    is_kept = (size >= min_seed) | (size == largest[piece_of_seed])
+    is_kept[0] = False
+    table = np.cumsum(is_kept, dtype=np.int32)
+    kept_count = int(table[-1])
+    table[~is_kept] = 0
+    return (seeds, seed_count) if kept_count == seed_count else (table[seeds], kept_count)
 
 
 def _grow(

@@ -141,6 +141,9 @@ class DecodingConfig(Config):
         0.5, gt=0, lt=1, description="Foreground probability above which a pixel belongs to an object."
     )
     seed_threshold: float = Field(0.5, gt=0, lt=1, description="Seed score above which a pixel starts an object.")
+    min_seed: int = Field(
+        4, ge=0, le=1_000_000, description="Smaller seeds (pixels or voxels) split no object that has a larger seed."
+    )
     min_size: int = Field(12, ge=0, le=10_000_000, description="Smaller objects (pixels or voxels) are dropped.")
     fill_holes: bool = Field(True, description="Fill holes inside each object.")
     link_slices: bool = Field(False, description="2D model on a Z stack: join slices into 3D objects by overlap.")
