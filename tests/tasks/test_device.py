@@ -19,6 +19,11 @@ def test_a_missing_gpu_is_named() -> None:
         device.choose_device("cuda:42")
 
 
+def test_a_device_nobody_knows_is_refused() -> None:
+    with pytest.raises(InputError, match="no device 'warp'"):
+        device.choose_device("warp")
+
+
 @pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
 def test_a_precision_that_is_asked_for_is_used(precision: str, dtype: torch.dtype) -> None:
     assert device.choose_dtype(precision, device=torch.device("cpu")) is dtype

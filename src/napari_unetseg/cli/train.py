@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_unetseg.cli.options import AxesOption, ChannelOption, JsonFlag, OverwriteFlag, VerboseFlag
+from napari_unetseg.cli.options import AxesOption, ChannelOption, DeviceOption, JsonFlag, OverwriteFlag, VerboseFlag
 from napari_unetseg.cli.report import Report, reporting
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def train(
     ] = False,
     channel: ChannelOption = None,
     axes: AxesOption = None,
+    device: DeviceOption = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run of the same command.")
     ] = False,
@@ -101,6 +102,7 @@ def train(
             output=output,
             model=model,
             resume=resume,
+            device=device,
             data=f"{images.name} with {labels.name}",
             report=report,
         )
@@ -160,7 +162,15 @@ def _load(images: Path, labels: Path, recipe: Recipe, *, channel: list[str] | No
 
 
 def _run(
-    samples: list[Sample], recipe: Recipe, *, output: Path, model: Model | None, resume: bool, data: str, report: Report
+    samples: list[Sample],
+    recipe: Recipe,
+    *,
+    output: Path,
+    model: Model | None,
+    resume: bool,
+    device: str,
+    data: str,
+    report: Report,
 ) -> ModelCard:
     from napari_unetseg.cli.progress import drive
     from napari_unetseg.schema.events import Event, Saved
@@ -185,7 +195,7 @@ def _run(
         f"{len(samples)} images, {network.architecture} {network.ndim}D "
         f"of width {network.width} and depth {network.depth}, {budget}"
     )
-    job = task.run(samples, recipe=recipe, output=output, start=model, resume=resume, data=data)
+    job = task.run(samples, recipe=recipe, output=output, start=model, resume=resume, device=device, data=data)
     return drive(job, report=report, watch=remember)
 
 

@@ -56,6 +56,7 @@ def run(
     validation: Sequence[Sample] | None = None,
     start: Model | None = None,
     resume: bool = False,
+    device: str = "auto",
     **facts: str,
 ) -> Generator[Event, None, ModelCard]:
     """Train on `samples` and write the best model to `output`; yield at every step.
@@ -74,6 +75,8 @@ def run(
         Model whose weights are the starting point; its network and target must be those of the recipe.
     resume
         Go on from the checkpoint; weights come out as those of an unbroken run (on CPU, with a budget in steps).
+    device
+        Where to train: 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'.
     facts
         `description`, `licence`, `citation`, `data`, `name`: kept in the model's card.
 
@@ -87,13 +90,14 @@ def run(
     """
     if recipe.steps is None and recipe.minutes is None:
         recipe = recipe.replace(minutes=20.0)
+    place = devices.choose_device(device)
+    torch.manual_seed(recipe.seed)
     network = registry.build(recipe.network)
     training, held, how = _split(samples, validation, recipe=recipe)
     yield Note(how)
     patch = recipe.patch or choose_patch(training, divisor=network.divisor)
     data_sha256 = fingerprint([*training, *held])
-    device = devices.choose_device()
-    run_ = _set_up(network, recipe=recipe, start=start, device=device)
+    run_ = _set_up(network, recipe=recipe, start=start, device=place)
     if resume:
         frozen = checkpoint.path_for(output)
         run_.progress = checkpoint.read(
@@ -107,7 +111,7 @@ def run(
         yield Note(f"resumed at step {run_.progress.step}")
     sampler = PatchSampler(training, recipe=recipe, patch=patch)
     card = record.describe(recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts)
-    yield from _loop(run_, sampler=sampler, held=held, recipe=recipe, output=output, card=card, device=device)
+    yield from _loop(run_, sampler=sampler, held=held, recipe=recipe, output=output, card=card, device=place)
     checkpoint.path_for(output).unlink(missing_ok=True)
     return file.read_card(output)
 
@@ -140,8 +144,6 @@ def _split(
 
 
 def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: torch.device) -> _Run:
-    torch.manual_seed(recipe.seed)
-    network = registry.build(recipe.network)  # drawn again, after seeding
     if start is not None:
         if start.card.network != recipe.network or start.card.target != recipe.target:
             raise InputError(
