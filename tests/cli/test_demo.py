@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from napari_unetseg.cli import demo
@@ -39,14 +38,6 @@ def test_everything_is_written_and_written_again(run, model):
     assert result.code == 0, result.err
     assert "AP at IoU 0.50" in result.out
     assert "nuclei.png" in result.out
-
-
-def test_planes_are_scored_one_by_one():
-    truth = np.zeros((2, 16, 16), np.uint32)
-    truth[:, 2:8, 2:8] = 1
-    labels = truth.copy()
-    labels[1] *= 7  # another id in the second plane is no mistake
-    assert demo.score_planes(labels, truth)["mean_ap"] == 1
 
 
 def test_a_model_that_is_missing_ends_with_2(run):

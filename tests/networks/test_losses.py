@@ -10,7 +10,6 @@ from torch import Tensor
 
 from napari_unetseg.networks.losses import (
     SegmentationLoss,
-    check_classes,
     distance_loss,
     focal_loss,
     soft_dice_loss,
@@ -144,12 +143,3 @@ def test_low_precision_logits_are_summed_in_float32() -> None:
         output, torch.randint(0, 3, (1, 64, 64)), None, torch.ones(1, 64, 64)
     )
     assert value.dtype == torch.float32
-
-
-def test_class_ids_are_checked() -> None:
-    check_classes(torch.tensor([[-1, 0, 2]]), 3)
-    check_classes(torch.zeros(0, dtype=torch.long), 3)
-    with pytest.raises(InputError, match=r"class id 3 in the target, but the network has 3 classes; use 0\.\.2"):
-        check_classes(torch.tensor([[0, 3]]), 3)
-    with pytest.raises(InputError, match="class id -2"):
-        check_classes(torch.tensor([[-2, 0]]), 3)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_unetseg.tasks.evaluate import evaluate, evaluate_files
+from napari_unetseg.schema.events import ItemDone, Note
+from napari_unetseg.tasks.evaluate import evaluate, evaluate_files, evaluate_series
 from napari_unetseg.tasks.jobs import finish
 
 TRUTH = np.zeros((16, 16), np.uint16)
@@ -45,3 +46,34 @@ def test_folders_are_paired_and_bad_pairs_reported(tmp_path: Path) -> None:
     assert scores["ap"]["0.50"] == 0.75
     assert [row["name"] for row in scores["per_image"]] == ["a.tif", "b.tif"]
     json.dumps(scores)
+
+
+RENUMBERED = np.stack([TRUTH, TRUTH * 7])
+
+
+def test_ids_need_not_agree_from_frame_to_frame() -> None:
+    scores = evaluate_series(RENUMBERED, np.stack([TRUTH, TRUTH]))
+    assert (scores["mean_ap"], scores["objects_truth"]) == (1, 4)
+
+
+def _write(folder: Path, array: np.ndarray, axes: str) -> Path:
+    folder.mkdir()
+    tifffile.imwrite(folder / "a.tif", array, ome=True, metadata={"axes": axes})
+    return folder / "a.tif"
+
+
+def test_a_time_series_is_scored_frame_by_frame(tmp_path: Path) -> None:
+    found = _write(tmp_path / "found", RENUMBERED, "TYX")
+    truth = _write(tmp_path / "truth", np.stack([TRUTH, TRUTH]), "TYX")
+    scores = finish(evaluate_files(found, truth))
+    assert scores["mean_ap"] == 1
+    assert [row["name"] for row in scores["per_image"]] == ["a.tif t0", "a.tif t1"]
+
+
+def test_slices_that_were_not_linked_are_noticed(tmp_path: Path) -> None:
+    found = _write(tmp_path / "found", np.stack([TRUTH, np.where(TRUTH, TRUTH + 2, 0)]).astype(np.uint16), "ZYX")
+    truth = _write(tmp_path / "truth", np.stack([TRUTH, TRUTH]), "ZYX")
+    events = list(evaluate_files(found, truth))
+    assert any(isinstance(event, Note) and "--link" in event.message for event in events)
+    assert not any(isinstance(event, Note) for event in evaluate_files(truth, truth))
+    assert isinstance(events[-1], ItemDone)

@@ -153,3 +153,15 @@ def test_the_fingerprint_follows_every_pixel(samples: list[Sample]) -> None:
     changed[0, 0] += 1
     assert fingerprint(samples) == fingerprint(list(samples))
     assert fingerprint(samples) != fingerprint([Sample(samples[0].image, changed, "x"), *samples[1:]])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_empty_image_is_not_what_is_scored(samples: list[Sample], seed: int) -> None:
+    empty = [replace(samples[0], labels=np.zeros_like(samples[0].labels), name=f"empty {index}") for index in range(2)]
+    _, held, _ = split([*empty, *samples], fraction=0.2, seed=seed)
+    assert all(sample.labels.any() for sample in held)
+
+
+def test_a_binary_mask_is_refused() -> None:
+    with pytest.raises(InputError, match="number the objects first"):
+        compact(np.ones((4, 4), bool), name="mask.tif")

@@ -198,3 +198,15 @@ def test_each_plane_may_be_stretched_on_its_own() -> None:
     )
     assert not task.segment(image, model=model, axes="ZYX")[1].any()
     assert task.segment(image, model=by_plane, axes="ZYX")[1].any()
+
+
+def test_a_plane_that_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task, "available_memory", lambda: 10_000)
+    with pytest.raises(InputError, match="needs about"):
+        task.segment(stack(20, 24), model=make_model())
+
+
+def test_intensities_carry_the_number_of_their_channel() -> None:
+    image = np.stack([np.zeros((20, 24), np.uint16), stack(20, 24)])
+    result = finish(task.run(from_array(image, axes="CYX"), model=make_model(), channels=[1]))
+    assert list(result.table["intensity_mean_c1"]) == [1000, 1000]

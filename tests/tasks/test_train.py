@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,79 @@ def test_label_zero_may_mean_not_annotated(samples: list[Sample], recipe: Recipe
     recipe = recipe.replace(unlabelled_is_background=False)
     events = finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
     assert np.isfinite(losses(events)).all()
+
+
+def test_one_step_that_is_not_finite_changes_nothing(
+    samples: list[Sample], recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image with a pixel that is not a number, once: also BatchNorm's averages must stay clean."""
+    draw = train.PatchSampler.batch
+
+    def poisoned(self: Any, step: int, **options: Any) -> Any:
+        batch = draw(self, step, **options)
+        if step == 1:
+            batch.images[0, 0, 5, 5] = float("nan")
+        return batch
+
+    monkeypatch.setattr(train.PatchSampler, "batch", poisoned)
+    output = tmp_path / "m.safetensors"
+    events = finish(train.run(samples, recipe=recipe, output=output))
+    assert [np.isnan(loss) for loss in losses(events)] == [False, True, False, False, False, False]
+    assert all(np.isfinite(value).all() for value in weights(output).values())
+
+
+def test_the_unpadded_network_is_trained_too(samples: list[Sample], recipe: Recipe, tmp_path: Path) -> None:
+    network = recipe.network.replace(padding="valid", norm="none")
+    output = tmp_path / "m.safetensors"
+    events = finish(train.run(samples, recipe=recipe.replace(network=network), output=output))
+    assert np.isfinite(losses(events)).all()
+    assert segment(samples[0].image[0], model=output).shape == (64, 64)
+
+
+def test_the_last_weights_are_always_scored(samples: list[Sample], recipe: Recipe, tmp_path: Path) -> None:
+    recipe = recipe.replace(steps=5, validate_every=0.7)
+    events = finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
+    assert [event.step for event in events if isinstance(event, Validated)] == [4, 5]
+
+
+def test_without_validation_the_last_weights_are_kept(samples: list[Sample], recipe: Recipe, tmp_path: Path) -> None:
+    recipe = recipe.replace(steps=5, validate_every=0.3, validation=0.0)
+    card = train.train([(s.image[0], s.labels) for s in samples], recipe=recipe, output=tmp_path / "m.safetensors")
+    assert card.training is not None
+    assert card.training.steps == 5
+
+
+def test_slow_validation_does_not_eat_the_budget(
+    samples: list[Sample], recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validate = train.validate
+
+    def slow(*args: Any, **options: Any) -> Any:
+        time.sleep(0.3)
+        return (yield from validate(*args, **options))
+
+    monkeypatch.setattr(train, "validate", slow)
+    recipe = recipe.replace(steps=None, minutes=0.06, validate_every=0.01)
+    events = finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
+    assert sum(isinstance(event, Validated) for event in events) <= 5
+
+
+def test_an_existing_model_is_not_replaced_by_accident(samples: list[Sample], recipe: Recipe, tmp_path: Path) -> None:
+    output = tmp_path / "m (2).safetensors"
+    output.write_bytes(b"precious")
+    pairs = [(s.image[0], s.labels) for s in samples]
+    with pytest.raises(InputError, match="exists"):
+        train.train(pairs, recipe=recipe, output=output)
+    assert output.read_bytes() == b"precious"
+    assert train.train(pairs, recipe=recipe.replace(steps=1), output=output, overwrite=True).name == "m _2_"
+
+
+def test_memory_that_runs_out_names_the_remedy(
+    samples: list[Sample], recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(train, "_step", fail)
+    with pytest.raises(JobError, match="smaller batch, patch or width"):
+        finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))

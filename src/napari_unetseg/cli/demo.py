@@ -46,7 +46,7 @@ def demo(
         item = _segment(output / "nuclei.tif", model=loaded, report=report)
         assert item.output is not None  # a failed item raises
         labels = _read(item.output)
-        scores = score_planes(labels, truth)
+        scores = _score(labels, truth)
         _write_scores(scores, path=output / "nuclei_scores.json")
         picture = _draw(image, labels, scores, objects=item.objects, path=output / "nuclei.png")
         _tell(output, picture, item, scores, truth=truth, seconds=time.monotonic() - began, report=report)
@@ -97,12 +97,10 @@ def _read(path: Path) -> np.ndarray:
     return read_labels(path)
 
 
-def score_planes(labels: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """Score every plane on its own and pool the counts: ids need not agree from plane to plane."""
-    from napari_unetseg.labels import metrics
+def _score(labels: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    from napari_unetseg.tasks.evaluate import evaluate_series
 
-    names = [f"frame {index}" for index in range(len(truth))]
-    return metrics.summarize([metrics.score(one, other) for one, other in zip(labels, truth, strict=True)], names)
+    return evaluate_series(labels, truth)
 
 
 def _write_scores(scores: dict[str, Any], *, path: Path) -> None:

@@ -100,12 +100,14 @@ def segment(
             format=format,
             existing=existing,
         )
-        items = run(job, total=len(paths), report=report)
+        items = run(job, total=len(paths), report=report, overwrite=overwrite)
         rows = [_row(item, path=path, axes=axes) for item, path in zip(items, paths, strict=True)]
         _tell(rows, model=loaded.card.name, report=report)
 
 
-def run(job: Generator[Event, None, list[ItemDone]], *, total: int, report: Report) -> list[ItemDone]:
+def run(
+    job: Generator[Event, None, list[ItemDone]], *, total: int, report: Report, overwrite: bool = False
+) -> list[ItemDone]:
     """Drive a batch of files; stopped by Ctrl-C it says how many are done."""
     from napari_unetseg.cli.progress import drive
     from napari_unetseg.schema.events import ItemDone
@@ -116,9 +118,10 @@ def run(job: Generator[Event, None, list[ItemDone]], *, total: int, report: Repo
         if isinstance(event, ItemDone) and event.error is None:
             done.append(event)
 
-    report.when_stopped = lambda: (
-        f"{len(done)} of {total} images are done and kept; go on with the same command and --resume"
-    )
+    advice = "older results of the others still stand; run the same command again to replace those too"
+    if not overwrite:
+        advice = "go on with the same command and --resume"
+    report.when_stopped = lambda: f"{len(done)} of {total} images are done and kept; {advice}"
     return drive(job, report=report, items=total, watch=watch)
 
 

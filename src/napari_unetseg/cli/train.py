@@ -186,7 +186,7 @@ def _run(
         if not saved:
             return "nothing was saved yet; start again" if not resume else "nothing new was saved; go on with --resume"
         kept = f"the best model so far is kept in {output}" if output in saved else f"{output} is as it was"
-        return f"{kept}; go on from the last checkpoint with the same command and --resume"
+        return f"{kept}; go on from the last checkpoint with the same command and --resume (without --overwrite)"
 
     report.when_stopped = when_stopped
     budget = f"{recipe.steps} steps" if recipe.steps else f"{recipe.minutes:g} minutes"

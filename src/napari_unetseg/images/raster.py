@@ -52,7 +52,7 @@ def _check_size(data: bytes, *, path: Path, allow_large: bool) -> None:
     if width * height > _LARGEST and not allow_large:
         raise InputError(
             f"{path}: declares {width} x {height} pixels, more than {_LARGEST:,}; "
-            "if you trust this file, open it with allow_large=True, or convert it to TIFF"
+            "if you trust this file, convert it to TIFF, or in Python open it with open_image(..., allow_large=True)"
         )
     check_allocation((height, width, 4), np.dtype(np.uint16), what=str(path))
 
@@ -100,7 +100,11 @@ def _decode_with_pillow(path: Path, *, as_indices: bool, allow_large: bool) -> t
         except UnidentifiedImageError as error:
             raise InputError(f"{path}: not a readable PNG, JPEG or BMP image; make it again") from error
         except Image.DecompressionBombError as error:
-            advice = "convert it to TIFF" if allow_large else "open it with allow_large=True, or convert it to TIFF"
+            advice = (
+                "convert it to TIFF"
+                if allow_large
+                else "convert it to TIFF, or in Python open it with open_image(..., allow_large=True)"
+            )
             raise InputError(f"{path}: {error}; {advice}") from error
 
 

@@ -80,17 +80,6 @@ def distance_loss(prediction: Tensor, distance: Tensor, weight: Tensor | None, t
     return _mean_over_valid((prediction.float() - distance.float()).abs(), weight, target)
 
 
-def check_classes(target: Tensor, class_count: int) -> None:
-    """Refuse class ids the network has no channel for; an accelerator would fail on them unreadably, and later."""
-    lowest, highest = (int(value) for value in target.aminmax()) if target.numel() else (0, 0)
-    if lowest < IGNORE or highest >= class_count:
-        wrong = lowest if lowest < IGNORE else highest
-        raise InputError(
-            f"class id {wrong} in the target, but the network has {class_count} classes; "
-            f"use 0..{class_count - 1}, or -1 to ignore"
-        )
-
-
 def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return cross_entropy(logits.float(), target, ignore_index=IGNORE, reduction="none")
 

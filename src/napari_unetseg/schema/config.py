@@ -129,7 +129,7 @@ class TilingConfig(Config):
     tile: int | None = Field(None, ge=16, le=16384, description="Edge of a tile (px); none: chosen from memory.")
     batch: int = Field(1, ge=1, le=256, description="Tiles per forward pass.")
     device: str = Field(
-        "auto", pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$", description="'auto', 'cpu', 'cuda', 'cuda:1', 'mps'."
+        "auto", pattern=r"^(auto|cpu|mps(:0)?|cuda(:\d{1,2})?)$", description="'auto', 'cpu', 'cuda', 'cuda:1', 'mps'."
     )
     precision: Precision = Field("auto", description="'auto' takes bfloat16 where the processor is fast in it.")
 

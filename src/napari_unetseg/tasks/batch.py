@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_unetseg.images import layouts
+from napari_unetseg.images.atomic import check_folder
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.write import LabelWriter, write_text
@@ -62,7 +63,7 @@ def segment_files(
             f"{labels[standing[0]]}: {len(standing)} of {len(inputs)} results exist already; "
             "pass --resume to keep and skip them, --overwrite to replace them, or choose another folder"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     job = _Job(model, axes, channels, tiling, decoding, format)
     results: list[ItemDone] = []
     for number, path in enumerate(inputs, start=1):
@@ -87,17 +88,26 @@ def segment_files(
     return results
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+    check_folder(folder)
+
+
 def _segment_file(path: Path, *, output: Path, table: Path, job: _Job) -> Generator[Event, None, int]:
     source = open_image(path, axes=job.axes)
     letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
     shape = tuple(source.sizes[letter] for letter in letters)
+    table.unlink(missing_ok=True)  # written last, it says that its labels are complete
     with LabelWriter(
         output, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
     ) as writer:
         result = yield from segment.run(
             source, model=job.model, tiling=job.tiling, decoding=job.decoding, channels=job.channels, writer=writer
         )
-        write_text(table, result.table.to_csv(index=False))
     yield Saved(output)
+    write_text(table, result.table.to_csv(index=False))
     yield Saved(table)
     return result.objects

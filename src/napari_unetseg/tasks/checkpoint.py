@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -70,7 +71,11 @@ def read(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise JobError(f"{path}: the checkpoint cannot be read ({error}); start without --resume") from error
-    _check(facts, recipe=recipe, data_sha256=data_sha256, path=path)
+    try:
+        progress = Progress(**facts["progress"])
+        _check(facts, recipe=recipe, data_sha256=data_sha256, path=path)
+    except (ValidationError, TypeError, KeyError) as error:
+        raise JobError(f"{path}: this checkpoint is of another version; start without --resume") from error
     network.load_state_dict(_part(tensors, "network."))
     average.load_state_dict(_part(tensors, "average."))
     state: dict[int, dict[str, torch.Tensor]] = {}
@@ -78,7 +83,7 @@ def read(
         index, field = name.split(".", 1)
         state.setdefault(int(index), {})[field] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return Progress(**facts["progress"])
+    return progress
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 
+from napari_unetseg.images.budget import available_memory
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.config import Precision
 from napari_unetseg.schema.errors import InputError
@@ -63,23 +62,8 @@ def place(network: Network, *, device: torch.device) -> Network:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the bytes that can be taken on `device` now; half of the installed memory where that is unknown."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return _free_host_memory()
-
-
-def _free_host_memory() -> int:
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            lines = dict(line.split(":", 1) for line in file)
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (AttributeError, ValueError, OSError):
-        return 4 * 2**30
+    """Return the bytes that can be taken on `device` now."""
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else available_memory()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -87,4 +71,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or ("can't allocate memory" in text or "not enough memory" in text)
+    )

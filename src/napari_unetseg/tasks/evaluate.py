@@ -2,36 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_unetseg.images import layouts
-from napari_unetseg.images.read import read_labels
+from napari_unetseg.images.axes import label_axes
+from napari_unetseg.images.read import open_image, read_labels
 from napari_unetseg.labels import metrics
-from napari_unetseg.schema.errors import UnetSegError
-from napari_unetseg.schema.events import Event, ItemDone
+from napari_unetseg.schema.errors import InputError, UnetSegError
+from napari_unetseg.schema.events import Event, ItemDone, Note
 
 
 def evaluate(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """Score one label map against its truth; see `labels.metrics` for what each key means."""
+    """Score one label map ([Z,] Y, X) against its truth; see `labels.metrics` for what each key means."""
     return metrics.summarize([metrics.score(np.asarray(predicted), np.asarray(truth))])
 
 
+def evaluate_series(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Score label maps (T, [Z,] Y, X) frame by frame and pool the counts: ids need not agree from frame to frame."""
+    if predicted.shape != truth.shape:
+        raise InputError(
+            f"labels of shape {predicted.shape} and truth of shape {truth.shape} differ; give the same frames"
+        )
+    scores = [metrics.score(one, other) for one, other in zip(predicted, truth, strict=True)]
+    return metrics.summarize(scores, [f"frame {index}" for index in range(len(scores))])
+
+
 def evaluate_files(predicted: Path, truth: Path) -> Generator[Event, None, dict[str, Any]]:
-    """Score paired files; counts are pooled over all of them. A pair that cannot be read is reported and left out."""
+    """Score paired files; counts are pooled over all of them, and each time point is an image of its own.
+
+    A pair that cannot be read or compared is reported and left out.
+    """
     pairs = layouts.pair_files(truth, predicted)
     scores, names = [], []
     for number, (truth_path, predicted_path) in enumerate(pairs, start=1):
         error = None
         try:
-            score = metrics.score(read_labels(predicted_path), read_labels(truth_path))
+            found, wanted = read_labels(predicted_path), read_labels(truth_path)
+            letters = _axes(truth_path, predicted_path, ndim=wanted.ndim)
+            if "Z" in letters and found.any() and not _spans_planes(found):
+                yield Note(
+                    f"{predicted_path.name}: no object spans two planes; segment with --link to score objects in 3D"
+                )
+            for name, one, other in _frames(truth_path.name, found, wanted, has_time="T" in letters):
+                scores.append(metrics.score(one, other))
+                names.append(name)
         except UnetSegError as problem:
             error = str(problem)
-        else:
-            scores.append(score)
-            names.append(truth_path.name)
         yield ItemDone(truth_path.name, number, len(pairs), error=error)
     return metrics.summarize(scores, names)
+
+
+def _axes(*paths: Path, ndim: int) -> str:
+    """Return the axes of the first file that declares them for all dimensions of the labels; else none."""
+    for path in paths:
+        axes = open_image(path).axes
+        letters = label_axes(axes.letters)
+        if not axes.is_guess and len(letters) == ndim:
+            return letters
+    return ""
+
+
+def _frames(
+    name: str, found: np.ndarray, wanted: np.ndarray, *, has_time: bool
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    if not has_time or found.shape != wanted.shape:
+        yield name, found, wanted
+        return
+    for index, (one, other) in enumerate(zip(found, wanted, strict=True)):
+        yield f"{name} t{index}", one, other
+
+
+def _spans_planes(labels: np.ndarray) -> bool:
+    """Tell whether any id stands in two neighbouring planes of (..., Z, Y, X)."""
+    before, after = labels[..., :-1, :, :], labels[..., 1:, :, :]
+    if bool(((before == after) & (before > 0)).any()):
+        return True
+    return int(before.shape[-3]) == 0

@@ -13,6 +13,7 @@ from napari_unetseg.models import file, library
 from napari_unetseg.networks import registry
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError, ModelFileError
 
 
@@ -29,11 +30,8 @@ def load_model(name_or_path: str | Path) -> Model:
     """Load a bundled model, one of the user's folder, or a model file; `ModelFileError` when it cannot be trusted."""
     path = library.find(name_or_path)
     card, weights = file.load(path)
-    try:
-        network = registry.build(card.network)
-    except InputError as error:
-        raise ModelFileError(f"{path}: {error}") from error
-    _check_weights(network, weights, path=path)
+    _check_weights(card.network, weights, path=path)
+    network = registry.build(card.network)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, strict=False)
     return Model(card=card, network=network.eval(), path=path)
 
@@ -48,8 +46,14 @@ def weights_of(network: torch.nn.Module) -> dict[str, np.ndarray]:
     }
 
 
-def _check_weights(network: Network, weights: Mapping[str, np.ndarray], *, path: Path) -> None:
-    wanted = {name: array.shape for name, array in weights_of(network).items()}
+def _check_weights(config: NetworkConfig, weights: Mapping[str, np.ndarray], *, path: Path) -> None:
+    """Compare names and shapes before anything of the network's size is allocated: the file bounds the memory."""
+    try:
+        with torch.device("meta"):
+            state = registry.build(config).state_dict()
+    except InputError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    wanted = {name: tuple(value.shape) for name, value in state.items() if value.is_floating_point()}
     found = {name: array.shape for name, array in weights.items()}
     problems = [f"missing {name}" for name in wanted.keys() - found.keys()]
     problems += [f"unexpected {name}" for name in found.keys() - wanted.keys()]
@@ -61,6 +65,6 @@ def _check_weights(network: Network, weights: Mapping[str, np.ndarray], *, path:
     if problems:
         listed = "; ".join(sorted(problems)[:5])
         raise ModelFileError(
-            f"{path}: the weights do not fit the architecture '{network.config.architecture}' of its card "
+            f"{path}: the weights do not fit the architecture '{config.architecture}' of its card "
             f"({len(problems)} problems: {listed}); export the model again"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def describe(
         ("background", "foreground") if recipe.target.kind == "distance" else ("background", "interior", "boundary")
     )
     return ModelCard(
-        name=facts.get("name") or output.stem,
+        name=facts.get("name") or _card_name(output),
         description=facts.get("description", ""),
         network=recipe.network,
         channels=("signal",)
@@ -73,6 +74,11 @@ def with_scores(card: ModelCard, *, progress: Progress, scores: Mapping[str, Any
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     return card.replace(training=training)
+
+
+def _card_name(output: Path) -> str:
+    """Return the file's stem with what a card's name may not hold replaced."""
+    return re.sub(r"[^\w .+\-]", "_", output.stem)[:120].lstrip(" .+-") or "model"
 
 
 def _diameter(samples: Sequence[Sample]) -> float | None:

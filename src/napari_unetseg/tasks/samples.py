@@ -104,8 +104,10 @@ def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: Norm
 
 def compact(labels: np.ndarray, *, name: str) -> np.ndarray:
     """Return `labels` as int32 with ids 1..n; 0 stays background, -1 stays ignored; other negative ids are refused."""
-    if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
-        raise InputError(f"{name}: labels must be whole numbers, got {labels.dtype}; convert them first")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"{name}: labels must be whole numbers, one per object, got {labels.dtype}; number the objects first"
+        )
     ids, inverse = np.unique(labels, return_inverse=True)
     if ids[0] < -1:
         raise InputError(f"{name}: label {ids[0]} is negative; use 0 for background and -1 for 'ignore'")
@@ -124,8 +126,10 @@ def split(samples: Sequence[Sample], *, fraction: float, seed: int) -> tuple[lis
     origins = sorted({_origin(sample) for sample in samples})
     if len(origins) == 1:
         return _split_region(samples, fraction=fraction)
-    order = np.random.default_rng(seed).permutation(len(origins))
-    held = {origins[index] for index in order[: max(1, round(fraction * len(origins)))]}
+    painted = {_origin(sample) for sample in samples if _has_objects([sample])}
+    order = [origins[index] for index in np.random.default_rng(seed).permutation(len(origins))]
+    order.sort(key=lambda origin: origin not in painted)  # an empty image says nothing about a network
+    held = set(order[: max(1, round(fraction * len(origins)))])
     training = [sample for sample in samples if _origin(sample) not in held]
     validation = [sample for sample in samples if _origin(sample) in held]
     if not _has_objects(training):

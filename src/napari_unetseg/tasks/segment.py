@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pandas as pd
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.axes import from_canonical
+from napari_unetseg.images.budget import available_memory, readable
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.images.read import ImageSource, from_array
 from napari_unetseg.images.write import LabelWriter
@@ -27,6 +29,7 @@ from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.predict import Predictor
 
 MAX_ID = 2**32 - 1
+DECODE_BYTES = 32  # per pixel: seeds, pieces, landscape and labels while maps become objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def run(
     yield from (Note(f"{source.name}: {note}") for note in (source.axes.note, *source.notes) if note)
     frames = list(_frames(source, ndim=model.card.network.ndim))
     shape = _frame_shape(source, ndim=model.card.network.ndim)
+    _check_memory(shape, source=source, model=model)
     total = len(frames) * len(predictor.plan(shape).tiles)
     stretch = _stretch(source, frames=frames, channels=channels, model=model)
     out = None if writer else np.zeros([source.sizes[letter] for letter in "TZYX"], np.uint32)
@@ -120,7 +124,7 @@ def run(
             predictor.predict(image), item=source.name, before=number * total // len(frames), total=total
         )
         labels = numbering.number(decode(probability, config=decoding, target=model.card.target), frame=frame)
-        tables.append(_measure(labels, raw, frame=frame, source=source))
+        tables.append(_measure(labels, raw, frame=frame, source=source, channels=channels))
         if writer is not None:
             writer.write(_index(source, frame), labels)
         elif out is not None:
@@ -193,6 +197,20 @@ def _frame_shape(source: ImageSource, *, ndim: int) -> tuple[int, ...]:
     return tuple(source.sizes[letter] for letter in "ZYX"[3 - ndim :])
 
 
+def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model) -> None:
+    """Refuse a plane (3D: a volume) that does not fit with its maps, before the first is read."""
+    needed = math.prod(shape) * (
+        4 * (model.card.target.out_channels + 2 * model.card.network.in_channels) + DECODE_BYTES
+    )
+    available = available_memory()
+    if needed > available:
+        what = "plane" if len(shape) == 2 else "volume"
+        raise InputError(
+            f"{source.name}: a {what} of {' x '.join(map(str, shape))} needs about {readable(needed)} of memory, "
+            f"{readable(available)} are free; close other programs or cut the image into smaller ones"
+        )
+
+
 def _stretch(source: ImageSource, *, frames: Sequence[_Frame], channels: Sequence[int], model: Model) -> Stretch | None:
     """Measure the whole stack, or none when every plane is to be stretched on its own."""
     config = model.card.normalization
@@ -201,11 +219,13 @@ def _stretch(source: ImageSource, *, frames: Sequence[_Frame], channels: Sequenc
     return normalize.measure((source.read(t=frame.t, z=frame.z, channels=channels) for frame in frames), config=config)
 
 
-def _measure(labels: np.ndarray, raw: np.ndarray, *, frame: _Frame, source: ImageSource) -> pd.DataFrame:
+def _measure(
+    labels: np.ndarray, raw: np.ndarray, *, frame: _Frame, source: ImageSource, channels: Sequence[int]
+) -> pd.DataFrame:
     position = {"t": frame.t} if source.sizes["T"] > 1 else {}
     if frame.z is not None and source.sizes["Z"] > 1:
         position["z"] = frame.z
-    return measure_objects(labels, raw, scale=source.scale, position=position)
+    return measure_objects(labels, raw, scale=source.scale, position=position, channels=[f"c{i}" for i in channels])
 
 
 def _index(source: ImageSource, frame: _Frame) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_unetseg.images.atomic import check_folder
 from napari_unetseg.models import file
 from napari_unetseg.networks import registry
 from napari_unetseg.networks.losses import SegmentationLoss
@@ -36,6 +37,7 @@ from napari_unetseg.tasks.validate import validate
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
 PREFETCH = 3  # batches prepared ahead of the device
 MAX_GRADIENT = 10.0
+VALIDATION_SHARE = 4  # between two validations lies at least this many times the last one's duration
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ def run(
         No checkpoint to resume from, or the loss stays not finite.
 
     """
+    check_folder(output.parent)
     if recipe.steps is None and recipe.minutes is None:
         recipe = recipe.replace(minutes=20.0)
     place = devices.choose_device(device)
@@ -117,16 +120,32 @@ def run(
 
 
 def train(
-    pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, recipe: Recipe | None = None, output: str | Path, **options: Any
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    output: str | Path,
+    recipe: Recipe | None = None,
+    overwrite: bool = False,
+    **options: Any,
 ) -> ModelCard:
-    """Train on pairs of image ([C,] [Z,] Y, X) and labels ([Z,] Y, X) arrays, write `output`, and return its card."""
-    recipe = recipe or Recipe()
+    """Train on pairs of image ([C,] [Z,] Y, X) and labels ([Z,] Y, X) arrays, write `output`, and return its card.
+
+    The network gets the axes and channels of the pairs; `options` are those of `run`. An existing `output` is replaced
+    only with `overwrite` (or `resume`), else `InputError`.
+    """
+    output = Path(output)
+    if output.exists() and not overwrite and not options.get("resume"):
+        raise InputError(f"{output}: this file exists; choose another name or pass overwrite=True")
     samples = []
     for number, (image, labels) in enumerate(pairs, start=1):
         image, labels = np.asarray(image), np.asarray(labels)
         with_channels = image[None] if image.ndim == labels.ndim else image
         samples.append(Sample(with_channels, labels, f"pair {number}"))
-    return finish(run(samples, recipe=recipe, output=Path(output), **options))
+    recipe = recipe or Recipe()
+    if samples and samples[0].labels.ndim in (2, 3):
+        first = samples[0]
+        network = recipe.network.replace(ndim=first.labels.ndim, in_channels=first.image.shape[0])
+        recipe = recipe.replace(network=network)
+    return finish(run(samples, recipe=recipe, output=output, **options))
 
 
 def _split(
@@ -168,6 +187,7 @@ def _loop(
     progress, began = run_.progress, time.monotonic() - run_.progress.seconds
     frozen = checkpoint.path_for(output)
     fraction = _fraction(progress, recipe=recipe)
+    next_validation = _next_mark(fraction, every=recipe.validate_every)
     for batch in _batches(sampler, start=progress.step, device=device):
         if fraction >= 1:
             break
@@ -176,7 +196,15 @@ def _loop(
         for group in run_.optimizer.param_groups:
             group["lr"] = rate
         # 2. forward, backward, step
-        loss = _step(run_, batch=batch, loss_function=loss_function, recipe=recipe, device=device)
+        try:
+            loss = _step(run_, batch=batch, loss_function=loss_function, recipe=recipe, device=device)
+        except (RuntimeError, MemoryError) as error:
+            if not devices.is_out_of_memory(error):
+                raise
+            raise JobError(
+                f"out of memory in a training step on {device}: use a smaller batch, patch or width; "
+                "what was saved so far is kept"
+            ) from error
         progress.step += 1
         progress.seconds = time.monotonic() - began
         if progress.skipped >= MAX_SKIPPED:
@@ -185,15 +213,17 @@ def _loop(
             )
             break
         # 3. tell
-        before, fraction = fraction, _fraction(progress, recipe=recipe)
+        fraction = _fraction(progress, recipe=recipe)
         yield StepDone(progress.step, loss, rate, progress.seconds, min(1.0, fraction))
         # 4. validate, keep the best, freeze
-        if math.floor(min(1.0, fraction) / recipe.validate_every + 1e-9) > math.floor(
-            before / recipe.validate_every + 1e-9
-        ):
+        if fraction >= min(1.0, next_validation):
             scores = yield from validate(run_.average, held=held, recipe=recipe)
             yield from _keep_best(run_, scores=scores, card=card, output=output)
             progress.seconds = time.monotonic() - began
+            spent = _fraction(progress, recipe=recipe) - fraction
+            fraction += spent
+            # in steps of the plan, unless validating takes so long that it would eat up the training
+            next_validation = _next_mark(fraction + VALIDATION_SHARE * spent, every=recipe.validate_every)
             checkpoint.write(
                 frozen,
                 network=run_.network,
@@ -209,6 +239,11 @@ def _loop(
                 break
     if progress.best_step == 0:
         raise JobError("training gave no finite model; lower the learning rate, check the labels, and start again")
+
+
+def _next_mark(fraction: float, *, every: float) -> float:
+    """Return the first multiple of `every` after `fraction`."""
+    return (math.floor(fraction / every + 1e-9) + 1) * every
 
 
 def _fraction(progress: Progress, *, recipe: Recipe) -> float:
@@ -239,14 +274,18 @@ def _step(run_: _Run, *, batch: Batch, loss_function: SegmentationLoss, recipe: 
     cast = torch.autocast(device.type, dtype=dtype) if dtype is not torch.float32 else nullcontext()
     run_.network.train()
     images = batch.images.contiguous(memory_format=devices.memory_format(recipe.network.ndim))
+    statistics = [value.clone() for value in run_.network.buffers()]
     with cast:
-        logits = run_.network(images)
+        # forward_cropped: the unpadded network mirrors what it lacks, so logits and targets have one size
+        logits = run_.network.forward_cropped(images, [(0, 0)] * recipe.network.ndim)
     loss = loss_function(logits.float(), batch.classes, batch.distance, batch.weights)
     run_.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(run_.network.parameters(), MAX_GRADIENT)
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
         run_.progress.skipped += 1
+        for value, before in zip(run_.network.buffers(), statistics, strict=True):
+            value.copy_(before)  # the forward pass has put what was not finite into BatchNorm's averages
         return float("nan")
     run_.progress.skipped = 0
     run_.optimizer.step()

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+import numpy as np
+
 from napari_unetseg.images import normalize
 from napari_unetseg.labels import metrics
 from napari_unetseg.labels.decode import decode
+from napari_unetseg.labels.ids import IGNORE
+from napari_unetseg.labels.targets import make_targets
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.config import Recipe, TilingConfig
 from napari_unetseg.schema.events import Event, TileDone
@@ -30,7 +34,11 @@ def validate(network: Network, *, held: list[Sample], recipe: Recipe) -> Generat
         image = normalize.apply(sample.image, stretch=sample.stretch)
         probability = yield from as_part(predictor.predict(image), item="validation")
         found = decode(probability, config=recipe.decoding, target=recipe.target)
-        scores.append(metrics.score(found, sample.labels))
+        truth = sample.labels
+        if not recipe.unlabelled_is_background:
+            classes = make_targets(truth, config=recipe.target, unlabelled_is_background=False).classes
+            truth = np.where(classes == IGNORE, IGNORE, truth)  # nobody knows what is right there
+        scores.append(metrics.score(found, truth))
         yield TileDone(number, len(held), "validation")
         pixels += sample.labels.size
         if pixels > MAX_PIXELS:
