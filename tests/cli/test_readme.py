@@ -61,3 +61,17 @@ def test_the_files_it_names_are_there():
         if target.endswith(".png"):
             continue  # made by benchmarks/picture.py
         assert (README.parent / target).exists(), target
+
+
+def test_the_python_block_runs(tmp_path, monkeypatch):
+    from napari_unetseg.images.simulate import simulate
+
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), flags=re.DOTALL)
+    assert "minutes=10" in block
+    monkeypatch.chdir(tmp_path)
+    image, truth = simulate((64, 64), seed=1)
+    names = {"image": image, "truth": truth}
+    exec(block.replace("minutes=10", "steps=1, network=dict(width=2, depth=2)"), names)
+    assert names["labels"].shape == (64, 64)
+    assert 0 <= names["scores"]["mean_ap"] <= 1
+    assert names["card"].name == "mine"

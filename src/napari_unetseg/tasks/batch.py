@@ -93,7 +93,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
-    check_folder(folder)
+    check_folder(folder / "labels")
 
 
 def _segment_file(path: Path, *, output: Path, table: Path, job: _Job) -> Generator[Event, None, int]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_unetseg.images.atomic import check_folder
+from napari_unetseg.images.atomic import check_destination, check_folder
 from napari_unetseg.models import file
 from napari_unetseg.networks import registry
 from napari_unetseg.networks.losses import SegmentationLoss
@@ -90,7 +90,7 @@ def run(
         No checkpoint to resume from, or the loss stays not finite.
 
     """
-    check_folder(output.parent)
+    check_folder(output)
     if recipe.steps is None and recipe.minutes is None:
         recipe = recipe.replace(minutes=20.0)
     place = devices.choose_device(device)
@@ -133,8 +133,7 @@ def train(
     only with `overwrite` (or `resume`), else `InputError`.
     """
     output = Path(output)
-    if output.exists() and not overwrite and not options.get("resume"):
-        raise InputError(f"{output}: this file exists; choose another name or pass overwrite=True")
+    check_destination(output, overwrite=overwrite or options.get("resume", False))
     samples = []
     for number, (image, labels) in enumerate(pairs, start=1):
         image, labels = np.asarray(image), np.asarray(labels)

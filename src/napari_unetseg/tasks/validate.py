@@ -14,7 +14,7 @@ from napari_unetseg.labels.ids import IGNORE
 from napari_unetseg.labels.targets import make_targets
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.config import Recipe, TilingConfig
-from napari_unetseg.schema.events import Event, TileDone
+from napari_unetseg.schema.events import Event
 from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample
@@ -28,19 +28,24 @@ def validate(network: Network, *, held: list[Sample], recipe: Recipe) -> Generat
         return None
     tiling = TilingConfig(precision=recipe.precision, device=str(next(network.parameters()).device))
     predictor = Predictor(network.eval(), target=recipe.target, tiling=tiling)
-    scores, pixels = [], 0
-    for number, sample in enumerate(held, start=1):
+    held = _affordable(held)
+    tiles = [len(predictor.plan(sample.labels.shape).tiles) for sample in held]
+    scores = []
+    for number, sample in enumerate(held):
         assert sample.stretch is not None  # given by samples.prepare
         image = normalize.apply(sample.image, stretch=sample.stretch)
-        probability = yield from as_part(predictor.predict(image), item="validation")
+        before, total = sum(tiles[:number]), sum(tiles)
+        probability = yield from as_part(predictor.predict(image), item="validation", before=before, total=total)
         found = decode(probability, config=recipe.decoding, target=recipe.target)
         truth = sample.labels
         if not recipe.unlabelled_is_background:
             classes = make_targets(truth, config=recipe.target, unlabelled_is_background=False).classes
             truth = np.where(classes == IGNORE, IGNORE, truth)  # nobody knows what is right there
         scores.append(metrics.score(found, truth))
-        yield TileDone(number, len(held), "validation")
-        pixels += sample.labels.size
-        if pixels > MAX_PIXELS:
-            break
     return metrics.summarize(scores)
+
+
+def _affordable(held: list[Sample]) -> list[Sample]:
+    """Return as many images, at least one, as have `MAX_PIXELS` pixels together."""
+    ends = np.cumsum([sample.labels.size for sample in held])
+    return held[: max(1, int(np.searchsorted(ends, MAX_PIXELS, side="right")))]
