@@ -157,9 +157,11 @@ def test_the_card_tells_how_the_model_was_made(samples: list[Sample], recipe: Re
     )
     assert card == file.read_card(output)
     assert card.name == "discs"
+    median = np.pi / 4 * (card.object_diameter or 0) ** 2
     assert card.licence == "CC0-1.0"
     assert card.training is not None
-    assert card.training.recipe == recipe
+    assert card.training.recipe.replace(decoding=recipe.decoding) == recipe
+    assert (card.decoding.min_size, card.decoding.min_seed) == (round(median / 8), round(median / 20))
     assert (card.training.images, card.training.validation_images) == (3, 1)
     assert 0 <= card.training.scores["mean_ap"] <= 1
     assert card.object_diameter == pytest.approx(16, abs=3)
@@ -267,3 +269,9 @@ def test_memory_that_runs_out_names_the_remedy(
     monkeypatch.setattr(train, "_step", fail)
     with pytest.raises(JobError, match="smaller batch, patch or width"):
         finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
+
+
+def test_sizes_may_stay_as_given(samples: list[Sample], recipe: Recipe, tmp_path: Path) -> None:
+    recipe = recipe.replace(fit_sizes=False, steps=1)
+    card = train.train([(s.image[0], s.labels) for s in samples], recipe=recipe, output=tmp_path / "m.safetensors")
+    assert card.decoding == recipe.decoding

@@ -162,6 +162,10 @@ class Recipe(Config):
     loss: LossConfig = LossConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     decoding: DecodingConfig = DecodingConfig()
+    fit_sizes: bool = Field(
+        True,
+        description="Set decoding.min_size and decoding.min_seed to an eighth and a twentieth of the median object.",
+    )
     patch: tuple[int, ...] | None = Field(
         None, description="Patch edges ([Z,] Y, X) in px; none: chosen from the images."
     )

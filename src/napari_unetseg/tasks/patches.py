@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_unetseg.networks import augment
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.samples import Sample, common_pixel_size
 
+PREFETCH = 3  # batches prepared ahead of the device
 MARGIN = 0.2  # share of the patch read around it, so that rotation and shear rarely meet the mirrored rim
 
 
@@ -128,3 +130,17 @@ def _centres(labels: np.ndarray) -> np.ndarray:
 
     boxes = [box for box in find_objects(np.maximum(labels, 0)) if box is not None]
     return np.array([[(entry.start + entry.stop) // 2 for entry in box] for box in boxes], int).reshape(-1, labels.ndim)
+
+
+def prefetch(sampler: PatchSampler, *, start: int, device: torch.device) -> Iterator[Batch]:
+    """Prepare batches in the background, a few ahead; each depends on its step alone, so a run can be resumed."""
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="patches") as pool:
+        waiting: list[Future[Batch]] = [
+            pool.submit(sampler.batch, start + ahead, device=device) for ahead in range(PREFETCH)
+        ]
+        step = start
+        while True:
+            batch = waiting.pop(0).result()
+            waiting.append(pool.submit(sampler.batch, step + PREFETCH, device=device))
+            step += 1
+            yield batch.to(device)

@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_unetseg.schema.card import ModelCard, TrainingRecord
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.checkpoint import Progress
-from napari_unetseg.tasks.samples import Sample, common_pixel_size
+from napari_unetseg.tasks.samples import Sample, common_pixel_size, median_size
 
 PACKAGES = ("napari-unetseg", "torch", "numpy", "scipy", "scikit-image")
 
@@ -82,15 +80,11 @@ def _card_name(output: Path) -> str:
 
 
 def _diameter(samples: Sequence[Sample]) -> float | None:
-    """Median diameter (px) of the circle or sphere of the same size as each object."""
-    sizes = np.concatenate([np.bincount(np.maximum(sample.labels, 0).ravel())[1:] for sample in samples])
-    sizes = sizes[sizes > 0]
-    if not len(sizes):
+    """Diameter (px) of the circle or ball as large as the median object."""
+    size = median_size(samples)
+    if not size:
         return None
-    median = float(np.median(sizes))
-    if samples[0].labels.ndim == 2:
-        return 2 * math.sqrt(median / math.pi)
-    return 2 * math.cbrt(0.75 * median / math.pi)
+    return 2 * math.sqrt(size / math.pi) if samples[0].labels.ndim == 2 else 2 * math.cbrt(0.75 * size / math.pi)
 
 
 def _version(name: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +29,11 @@ from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model, weights_of
 from napari_unetseg.tasks.optimize import learning_rate, make_optimizer, update_average
-from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch
-from napari_unetseg.tasks.samples import Sample, fingerprint, prepare, split
+from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch, prefetch
+from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare, split
 from napari_unetseg.tasks.validate import validate
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
-PREFETCH = 3  # batches prepared ahead of the device
 MAX_GRADIENT = 10.0
 VALIDATION_SHARE = 4  # between two validations lies at least this many times the last one's duration
 
@@ -98,6 +96,9 @@ def run(
     network = registry.build(recipe.network)
     training, held, how = _split(samples, validation, recipe=recipe)
     yield Note(how)
+    if recipe.fit_sizes:
+        recipe = recipe.replace(decoding=fit_sizes(recipe.decoding, training))
+        yield Note(f"objects smaller than {recipe.decoding.min_size} pixels will be dropped (an eighth of the median)")
     patch = recipe.patch or choose_patch(training, divisor=network.divisor)
     data_sha256 = fingerprint([*training, *held])
     run_ = _set_up(network, recipe=recipe, start=start, device=place)
@@ -187,7 +188,7 @@ def _loop(
     frozen = checkpoint.path_for(output)
     fraction = _fraction(progress, recipe=recipe)
     next_validation = _next_mark(fraction, every=recipe.validate_every)
-    for batch in _batches(sampler, start=progress.step, device=device):
+    for batch in prefetch(sampler, start=progress.step, device=device):
         if fraction >= 1:
             break
         # 1. the learning rate of this moment
@@ -250,20 +251,6 @@ def _fraction(progress: Progress, *, recipe: Recipe) -> float:
     shares = [progress.step / recipe.steps] if recipe.steps else []
     shares += [progress.seconds / 60 / recipe.minutes] if recipe.minutes else []
     return max(shares)
-
-
-def _batches(sampler: PatchSampler, *, start: int, device: torch.device) -> Iterator[Batch]:
-    """Prepare batches in the background, a few ahead; each depends on its step alone, so a run can be resumed."""
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="patches") as pool:
-        waiting: list[Future[Batch]] = [
-            pool.submit(sampler.batch, start + ahead, device=device) for ahead in range(PREFETCH)
-        ]
-        step = start
-        while True:
-            batch = waiting.pop(0).result()
-            waiting.append(pool.submit(sampler.batch, step + PREFETCH, device=device))
-            step += 1
-            yield batch.to(device)
 
 
 def _step(run_: _Run, *, batch: Batch, loss_function: SegmentationLoss, recipe: Recipe, device: torch.device) -> float:
