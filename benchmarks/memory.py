@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--planes", type=int, default=40)
     parser.add_argument("--size", type=int, default=2048)
+    parser.add_argument("--compression", choices=("none", "zlib"), default="zlib")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stack.tif"
@@ -36,14 +37,12 @@ def main() -> None:
         maker = context.Process(target=_write, args=(path, options.planes, options.size))
         maker.start()
         maker.join()
-        rows = []
-        for compression in ("none", "zlib"):
-            with context.Pool(1) as pool:
-                row = pool.apply(_segment, (path, Path(folder) / compression, options.model))
-            rows.append({"input": compression} | row)
-            if compression == "none":
-                _compress(path)
-    publish("memory", rows, planes=options.planes, size=options.size)
+        if options.compression == "zlib":
+            _compress(path)
+        with context.Pool(1) as pool:
+            row = pool.apply(_segment, (path, Path(folder) / "results", options.model))
+    row = {"input": options.compression} | row
+    publish("memory", [row], planes=options.planes, size=options.size)
 
 
 def _write(path: Path, planes: int, size: int) -> None:
