@@ -27,9 +27,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     options = parser.parse_args()
     rows = []
-    for name in SETS:
+    for name in options.sets:
         training, validation = samples(name, "train"), samples(name, "val")
         for kind in KINDS:
             target = TargetConfig.model_validate({"kind": kind})
