@@ -165,3 +165,15 @@ def test_an_empty_image_is_not_what_is_scored(samples: list[Sample], seed: int) 
 def test_a_binary_mask_is_refused() -> None:
     with pytest.raises(InputError, match="number the objects first"):
         compact(np.ones((4, 4), bool), name="mask.tif")
+
+
+def test_numbered_masks_are_taken_for_masks() -> None:
+    mask = np.zeros((20, 20), np.uint8)
+    mask[1:4, [2, 6, 10, 14]] = 255
+    image = np.zeros((1, 20, 20))
+    with pytest.raises(InputError, match="as a mask does"):
+        prepared(Sample(image, mask, "mask.tif"))
+    mask[10:14, 10:14] = 7  # two numbers: these are objects
+    assert prepared(Sample(image, mask, "labels.tif")).labels.max() == 2
+    one_object = np.where(mask == 7, 1, 0)
+    assert prepared(Sample(image, one_object, "one.tif")).labels.max() == 1

@@ -210,3 +210,18 @@ def test_intensities_carry_the_number_of_their_channel() -> None:
     image = np.stack([np.zeros((20, 24), np.uint16), stack(20, 24)])
     result = finish(task.run(from_array(image, axes="CYX"), model=make_model(), channels=[1]))
     assert list(result.table["intensity_mean_c1"]) == [1000, 1000]
+
+
+def test_planes_that_are_not_linked_are_pointed_out() -> None:
+    def notes(*, link: bool) -> list[str]:
+        events = task.run(from_array(stack(3, 20, 24), axes="ZYX"), model=make_model(link=link))
+        return [event.message for event in events if isinstance(event, Note)]
+
+    assert any("--link" in note for note in notes(link=False))
+    assert not any("--link" in note for note in notes(link=True))
+
+
+def test_each_note_comes_once() -> None:
+    events = task.run(from_array(stack(3, 20, 24), name="cells"), model=make_model(link=True))
+    notes = [event.message for event in events if isinstance(event, Note)]
+    assert len(notes) == len(set(notes)) == 1

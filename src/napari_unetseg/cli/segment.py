@@ -48,7 +48,9 @@ def segment(
     ] = None,
     seed_threshold: Annotated[
         float | None,
-        typer.Option(help="Score above which a pixel starts an object (0 to 1): fewer objects when higher."),
+        typer.Option(
+            help="Score from which a pixel starts an object: higher splits touching cells, lower joins pieces."
+        ),
     ] = None,
     min_seed: Annotated[
         int | None, typer.Option(help="Seeds of fewer pixels or voxels split no object: raise it if cells are cut up.")

@@ -64,18 +64,18 @@ def read(
 ) -> Progress:
     """Put a run back as it was; `JobError` when the file is missing, damaged, or of another recipe or data set."""
     if not path.is_file():
-        raise JobError(f"{path}: no checkpoint to resume from; start without --resume")
+        raise JobError(f"{path}: no checkpoint to resume from; start again without --resume")
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["unetseg_checkpoint"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise JobError(f"{path}: the checkpoint cannot be read ({error}); start without --resume") from error
+        raise JobError(f"{path}: the checkpoint cannot be read ({error}); start again with --overwrite") from error
     try:
         progress = Progress(**facts["progress"])
         _check(facts, recipe=recipe, data_sha256=data_sha256, path=path)
     except (ValidationError, TypeError, KeyError) as error:
-        raise JobError(f"{path}: this checkpoint is of another version; start without --resume") from error
+        raise JobError(f"{path}: this checkpoint is of another version; start again with --overwrite") from error
     network.load_state_dict(_part(tensors, "network."))
     average.load_state_dict(_part(tensors, "average."))
     state: dict[int, dict[str, torch.Tensor]] = {}
@@ -95,7 +95,7 @@ def _check(facts: dict[str, str], *, recipe: Recipe, data_sha256: str, path: Pat
     free = {"steps": None, "minutes": 1.0, "patience": None}
     if Recipe.model_validate_json(facts["recipe"]).replace(**free) != recipe.replace(**free):
         raise JobError(
-            f"{path}: this checkpoint was made with another recipe; use that recipe, or start without --resume"
+            f"{path}: this checkpoint was made with another recipe; use that recipe, or start again with --overwrite"
         )
     if facts["data_sha256"] != data_sha256:
-        raise JobError(f"{path}: this checkpoint was made from other images or labels; start without --resume")
+        raise JobError(f"{path}: this checkpoint was made from other images or labels; start again with --overwrite")

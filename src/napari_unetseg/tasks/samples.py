@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from napari_unetseg.images import layouts, normalize
 from napari_unetseg.images.axes import label_axes, to_canonical
@@ -16,6 +17,7 @@ from napari_unetseg.schema.config import DecodingConfig, NormalizationConfig
 from napari_unetseg.schema.errors import InputError
 
 MIN_SIZE, MIN_SEED = 1 / 8, 1 / 20  # of the median object; tuning on two data sets gave 12 % and 5-6 %
+MASK_PIECES = 4  # separate pieces of the only id from which labels are taken for a mask
 MIN_STRIP = 32  # pixels; a narrower strip of the only image would say little about it
 
 
@@ -98,9 +100,21 @@ def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: Norm
             )
         stretch = sample.stretch or normalize.measure([sample.image], config=config)
         prepared.append(replace(sample, labels=compact(sample.labels, name=sample.name), stretch=stretch))
+    if all(_is_mask(sample.labels) for sample in prepared if sample.labels.max(initial=0) > 0) and _has_objects(
+        prepared
+    ):
+        raise InputError(
+            f"{prepared[0].name}: every label map holds one number in many separate pieces, as a mask does; give every "
+            "object its own number first, for example with skimage.measure.label"
+        )
     if not _has_objects(prepared):
         raise InputError("nothing to learn: every label map is empty; paint some objects, each with its own number")
     return prepared
+
+
+def _is_mask(labels: np.ndarray) -> bool:
+    """Tell whether one id stands for what looks like many objects."""
+    return int(labels.max()) == 1 and ndimage.label(labels == 1)[1] >= MASK_PIECES
 
 
 def compact(labels: np.ndarray, *, name: str) -> np.ndarray:

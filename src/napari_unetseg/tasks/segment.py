@@ -107,7 +107,7 @@ def run(
     decoding = decoding or model.card.decoding
     channels = choose_channels(source, model=model, channels=channels)
     predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
-    yield from (Note(f"{source.name}: {note}") for note in (source.axes.note, *source.notes) if note)
+    yield from _notes(source, model=model, decoding=decoding)
     frames = list(_frames(source, ndim=model.card.network.ndim))
     shape = _frame_shape(source, ndim=model.card.network.ndim)
     _check_memory(shape, source=source, model=model)
@@ -138,6 +138,15 @@ def run(
     return Segmentation(labels_out, numbering.objects, table, time.monotonic() - began)
 
 
+def _notes(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> Iterator[Note]:
+    """Yield, once each, the guesses taken about the image and what is easily misunderstood about the result."""
+    told = [note for note in (source.axes.note, *source.notes) if note]
+    if model.card.network.ndim == 2 and source.sizes["Z"] > 1 and not decoding.link_slices:
+        told.append("planes are segmented one by one, a cell has a number in each; --link joins them into 3D cells")
+    for text in dict.fromkeys(note if note.startswith(source.name) else f"{source.name}: {note}" for note in told):
+        yield Note(text)
+
+
 def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int] | None) -> list[int]:
     """Return the image channels the model is to read; `InputError` rather than a guess where several choices exist."""
     available, wanted = source.sizes["C"], model.card.network.in_channels
@@ -146,8 +155,9 @@ def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int
         if available == wanted:
             return list(range(wanted))
         raise InputError(
-            f"{source.name}: the image has {available} channel(s), model '{model.card.name}' reads {wanted} ({names}); "
-            f"choose with --channel, e.g. --channel {','.join(str(index) for index in range(wanted))}"
+            f"{source.name}: read as {source.axes.letters}, the image has {available} channels{_colours(source)}, "
+            f"model '{model.card.name}' reads {wanted} ({names}); choose with --channel, e.g. --channel "
+            f"{','.join(str(index) for index in range(wanted))}, or correct the axes with --axes, e.g. --axes ZYX"
         )
     if len(channels) != wanted:
         raise InputError(f"model '{model.card.name}' reads {wanted} channel(s) ({names}), got {len(channels)} to read")
@@ -155,6 +165,10 @@ def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int
         if not 0 <= index < available:
             raise InputError(f"{source.name}: there is no channel {index}; the image has channels 0..{available - 1}")
     return list(channels)
+
+
+def _colours(source: ImageSource) -> str:
+    return " (0 red, 1 green, 2 blue)" if "S" in source.axes.letters else ""
 
 
 class _Numbering:
