@@ -100,15 +100,14 @@ def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: Norm
             )
         stretch = sample.stretch or normalize.measure([sample.image], config=config)
         prepared.append(replace(sample, labels=compact(sample.labels, name=sample.name), stretch=stretch))
-    if all(_is_mask(sample.labels) for sample in prepared if sample.labels.max(initial=0) > 0) and _has_objects(
-        prepared
-    ):
+    painted = [sample for sample in prepared if _has_objects([sample])]
+    if not painted:
+        raise InputError("nothing to learn: every label map is empty; paint some objects, each with its own number")
+    if all(_is_mask(sample.labels) for sample in painted):
         raise InputError(
-            f"{prepared[0].name}: every label map holds one number in many separate pieces, as a mask does; give every "
+            f"{painted[0].name}: every label map holds one number in many separate pieces, as a mask does; give every "
             "object its own number first, for example with skimage.measure.label"
         )
-    if not _has_objects(prepared):
-        raise InputError("nothing to learn: every label map is empty; paint some objects, each with its own number")
     return prepared
 
 
