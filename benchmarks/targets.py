@@ -1,7 +1,7 @@
 """What should the network learn? Classes, distance, or both, on two data sets: python benchmarks/targets.py.
 
-Every run has the same number of steps (so that other programs do not matter), network, patches and seed; only the target differs. Scores are those of the best
-checkpoint on the validation part.
+Every run has the same number of steps (so that other programs do not matter), network, patches and seed; only the
+target differs. Scores are those of the best checkpoint on the validation part.
 """
 
 from __future__ import annotations
