@@ -20,8 +20,8 @@ def machine() -> str:
         ]
         processor = f"{names[0]}, {len(names)} cores" if names else processor
     capability = torch.backends.cpu.get_cpu_capability()
-    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", bool)()
-    extra = ", AMX" if has_amx else ""
+    formats = {"AMX": "_is_amx_tile_supported", "AVX512-BF16": "_is_avx512_bf16_supported"}
+    extra = "".join(f", {name}" for name, check in formats.items() if getattr(torch.cpu, check, bool)())
     return f"{processor}, {capability}{extra}, torch {torch.__version__}, {torch.get_num_threads()} threads"
 
 

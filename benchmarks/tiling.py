@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--size", type=int, nargs=2, default=(1500, 1410))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--bfloat16", action="store_true", help="time bfloat16 too (slow without AMX)")
+    parser.add_argument("--bfloat16", action="store_true", help="time bfloat16 too (slow without AMX or AVX512-BF16)")
     options = parser.parse_args()
     model = load_model(options.model)
     raw, truth = simulate(tuple(options.size), seed=5)

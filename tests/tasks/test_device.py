@@ -29,11 +29,16 @@ def test_a_precision_that_is_asked_for_is_used(precision: str, dtype: torch.dtyp
     assert device.choose_dtype(precision, device=torch.device("cpu")) is dtype
 
 
-def test_auto_follows_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
-    assert device.choose_dtype("auto", device=torch.device("cpu")) is torch.bfloat16
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
-    assert device.choose_dtype("auto", device=torch.device("cpu")) is torch.float32
+@pytest.mark.parametrize(
+    ("amx", "avx512_bf16", "dtype"),
+    [(True, True, torch.bfloat16), (False, True, torch.bfloat16), (False, False, torch.float32)],
+)
+def test_auto_follows_the_processor(
+    monkeypatch: pytest.MonkeyPatch, amx: bool, avx512_bf16: bool, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16, raising=False)
+    assert device.choose_dtype("auto", device=torch.device("cpu")) is dtype
 
 
 @pytest.mark.parametrize(
