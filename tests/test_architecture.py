@@ -103,3 +103,35 @@ def test_a_module_says_what_it_is_for(path):
 def test_a_module_is_one_idea_long(path):
     assert len(path.read_text("utf-8").splitlines()) <= 300
     assert path.stem not in {"utils", "helpers", "common", "manager", "misc"}
+
+
+def test_nothing_stands_unused():
+    """A name that only tests use is a second thing to keep right for nobody; the widgets are left out, as Qt calls them."""
+    kept = {"forward", "separate_touching", "merge_masks"}  # torch calls it; what tests of the weights look at
+    trees = [ast.parse(path.read_text("utf-8")) for path in MODULES]
+    used = {name for tree in trees for node in ast.walk(tree) for name in names_used(node)}
+    named_in_manifest = (ROOT / "napari.yaml").read_text("utf-8")
+    for path, tree in zip(MODULES, trees, strict=True):
+        if "widgets" not in path.parts:
+            unused = [name for name in names_defined(tree) if name not in used | kept and name not in named_in_manifest]
+            assert not unused, f"{path}: nothing uses {', '.join(unused)}"
+
+
+def names_used(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
+            return [name]
+        case ast.ImportFrom(names=aliases):
+            return [alias.name for alias in aliases]
+    return []
+
+
+def names_defined(tree: ast.Module) -> list[str]:
+    """Return functions, classes, their methods and fields; what is decorated with a call (a command) is used by it."""
+    definitions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    inner = [one for node in definitions if isinstance(node, ast.ClassDef) for one in node.body]
+    functions = [node for node in definitions + inner if isinstance(node, ast.FunctionDef)]
+    is_called = {node.name for node in functions if any(isinstance(one, ast.Call) for one in node.decorator_list)}
+    names = [node.name for node in functions] + [node.name for node in definitions if isinstance(node, ast.ClassDef)]
+    names += [node.target.id for node in inner if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    return [name for name in names if name not in is_called and not name.startswith("__")]

@@ -46,7 +46,6 @@ def test_ids_axes_and_scale_survive(format: Format, axes: str, tmp_path: Path) -
         for position in np.ndindex(ids.shape[:-2]):
             writer.write(position, ids[position])
         assert not path.exists()
-        np.testing.assert_array_equal(writer.read(()), ids)
     source = open_image(path)
     assert (source.axes.letters, source.axes.is_guess) == (axes, False)
     assert source.scale == {axis: size for axis, size in SCALE.items() if axis in axes}
@@ -61,7 +60,6 @@ def test_whole_volumes_bands_and_unwritten_planes(format: Format, tmp_path: Path
     with begin(path, format, shape=IDS.shape) as writer:
         writer.write((1,), IDS[1])
         writer.write((0, 2, slice(5, 9)), IDS[0, 2, 5:9])
-        np.testing.assert_array_equal(writer.read((1, 2)), IDS[1, 2])
     expected = np.zeros_like(IDS)
     expected[1], expected[0, 2, 5:9] = IDS[1], IDS[0, 2, 5:9]
     np.testing.assert_array_equal(read_labels(path), expected)
@@ -251,12 +249,12 @@ def test_bad_planes_are_refused(index: tuple[int, ...], labels: np.ndarray, mess
 
 
 def test_ids_of_other_integer_types_are_kept(tmp_path: Path) -> None:
-    with begin(target(tmp_path, "tiff"), "tiff", shape=(1, 4)) as writer:
-        for dtype in (np.int64, np.uint8, np.uint64, np.bool_):
-            writer.write((), np.array([[0, 1, 1, 0]], dtype=dtype))
-            np.testing.assert_array_equal(writer.read(()), [[0, 1, 1, 0]])
-        writer.write((), np.array([[0, 65_536, 2**24 + 1, 2**32 - 1]]))
-    np.testing.assert_array_equal(read_labels(target(tmp_path, "tiff")), [[0, 65_536, 2**24 + 1, 2**32 - 1]])
+    large = [[0, 65_536, 2**24 + 1, 2**32 - 1]]
+    with begin(target(tmp_path, "tiff"), "tiff", shape=(5, 1, 4)) as writer:
+        for index, dtype in enumerate((np.int64, np.uint8, np.uint64, np.bool_)):
+            writer.write((index,), np.array([[0, 1, 1, 0]], dtype=dtype))
+        writer.write((4,), np.array(large))
+    np.testing.assert_array_equal(read_labels(target(tmp_path, "tiff")), [*[[[0, 1, 1, 0]]] * 4, large])
 
 
 @pytest.mark.parametrize(

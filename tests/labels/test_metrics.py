@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from napari_unetseg.labels.metrics import THRESHOLDS, Counts, match, score, summarize
+from napari_unetseg.labels.metrics import THRESHOLDS, Counts, score, summarize
 from napari_unetseg.schema.errors import InputError
 
 # IoU: 1 with 10: 4/5, 2 with 20: 2/3; 3 and 30 stand alone.
@@ -30,11 +30,6 @@ def test_hand_computed_scores():
     (row,) = result["per_image"]
     assert row["name"] == "row"
     assert row["ap50"] == result["ap"]["0.50"] == result["ap_by_image"]["0.50"]
-
-
-def test_matches_name_the_ids():
-    matches = match(PREDICTED, TRUTH)
-    assert list(zip(matches.predicted, matches.truth, matches.iou, strict=True)) == [(10, 1, 4 / 5), (20, 2, 2 / 3)]
 
 
 @pytest.mark.parametrize("percent", THRESHOLDS)

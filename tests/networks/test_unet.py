@@ -64,7 +64,6 @@ def test_output_has_the_size_of_the_input() -> None:
 
 def test_sizes_of_the_unpadded_network() -> None:
     network = tiny(depth=4, width=1, padding="valid", norm="none")
-    assert network.margin == (92, 92)
     assert network(torch.zeros(1, 1, 572, 188)).shape == (1, 3, 388, 4)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_unetseg.images.axes import Axes, resolve_axes, sizes_of, to_canonical
-from napari_unetseg.images.budget import byte_count, check_allocation
+from napari_unetseg.images.budget import check_allocation
 from napari_unetseg.schema.errors import InputError
 
 Region = tuple[slice, ...]
@@ -38,11 +38,6 @@ class ImageSource:
     def sizes(self) -> dict[str, int]:
         """Length of each of T, C, Z, Y, X; 1 where absent."""
         return sizes_of(self.shape, self.axes.letters)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all pixels, uncompressed."""
-        return byte_count(self.shape, self.dtype)
 
     def read(
         self,

@@ -2,7 +2,7 @@
 
   read = write grown by the halo, cut at the padded image
 +-----------------------+
-|   halo                |      padded image = mirror + image + mirror
+|   halo                |      padded image = image, mirrored behind up to a multiple
 |   +---------------+   |      the writes of all tiles partition it
 |   |     write     |   |      all offsets are multiples of the network's divisor,
 |   +---------------+   |      so a tile pools the same pixels as the whole image would
@@ -37,31 +37,20 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class TilePlan:
-    """All tiles of an image of `shape`; `before` mirrored pixels precede it inside the `padded` image."""
+    """All tiles of an image of `shape`, which begins the `padded` image."""
 
     shape: tuple[int, ...]
     padded: tuple[int, ...]
-    before: tuple[int, ...]
     tiles: tuple[Tile, ...]
 
 
-def plan(
-    shape: tuple[int, ...],
-    *,
-    tile: tuple[int, ...],
-    halo: tuple[int, ...],
-    divisor: tuple[int, ...],
-    border: tuple[int, ...] | None = None,
-) -> TilePlan:
+def plan(shape: tuple[int, ...], *, tile: tuple[int, ...], halo: tuple[int, ...], divisor: tuple[int, ...]) -> TilePlan:
     """Lay tiles of at most `tile` written pixels, in C order; all arguments hold one number per spatial axis.
 
-    `halo` is the context each tile reads around what it writes; `border` the mirrored context around the image. Both
-    are rounded up to the divisor.
+    `halo` is the context each tile reads around what it writes, rounded up to the divisor.
     """
-    border = border or (0,) * len(shape)
-    _check(shape, tile=tile, halo=halo, divisor=divisor, border=border)
-    before = tuple(_round_up(b, d) for b, d in zip(border, divisor, strict=True))
-    padded = tuple(_round_up(b + n + b, d) for b, n, d in zip(before, shape, divisor, strict=True))
+    _check(shape, tile=tile, halo=halo, divisor=divisor)
+    padded = tuple(_round_up(n, d) for n, d in zip(shape, divisor, strict=True))
     rows = [
         _cut_axis(length, tile=t, halo=_round_up(h, d))
         for length, t, h, d in zip(padded, tile, halo, divisor, strict=True)
@@ -70,7 +59,7 @@ def plan(
         Tile(read=tuple(read for read, _ in pairs), write=tuple(write for _, write in pairs))
         for pairs in product(*rows)
     )
-    return TilePlan(shape=tuple(shape), padded=padded, before=before, tiles=tiles)
+    return TilePlan(shape=tuple(shape), padded=padded, tiles=tiles)
 
 
 def read_mirrored(image: Any, *, plan: TilePlan, region: tuple[slice, ...]) -> npt.NDArray[Any]:
@@ -83,10 +72,7 @@ def read_mirrored(image: Any, *, plan: TilePlan, region: tuple[slice, ...]) -> n
         raise InputError(
             f"the image has shape {tuple(image.shape[1:])}, the tiles are for {plan.shape}; plan them anew"
         )
-    indices = [
-        mirror(np.arange(r.start - b, r.stop - b), length=n)
-        for r, b, n in zip(region, plan.before, plan.shape, strict=True)
-    ]
+    indices = [mirror(np.arange(r.start, r.stop), length=n) for r, n in zip(region, plan.shape, strict=True)]
     box = tuple(slice(int(index.min()), int(index.max()) + 1) for index in indices)
     result = np.asarray(image[(slice(None), *box)])  # (C, ...box), a view where the image is an array
     for axis, (index, part) in enumerate(zip(indices, box, strict=True), start=1):
@@ -143,8 +129,8 @@ def _check(shape: tuple[int, ...], **per_axis: tuple[int, ...]) -> None:
             raise InputError(f"{name} needs one number for each of the {len(shape)} spatial axes, got {values}")
     if not 1 <= len(shape) <= 3 or min(shape) < 1:
         raise InputError(f"an image to tile needs 1 to 3 spatial axes, none of them empty; got shape {shape}")
-    if min(per_axis["divisor"]) < 1 or min(per_axis["halo"]) < 0 or min(per_axis["border"]) < 0:
-        raise InputError(f"divisors must be at least 1, halo and border at least 0; got {per_axis}")
+    if min(per_axis["divisor"]) < 1 or min(per_axis["halo"]) < 0:
+        raise InputError(f"divisors must be at least 1, halos at least 0; got {per_axis}")
     for tile, divisor in zip(per_axis["tile"], per_axis["divisor"], strict=True):
         if tile < 1 or tile % divisor:
             use = _round_up(max(tile, 1), divisor)

@@ -75,10 +75,6 @@ class LabelWriter:
             raise InputError(f"{self.path}: labels of shape {labels.shape} do not fit {expected} at index {index}")
         self._labels[target] = _as_uint32(labels, path=self.path)
 
-    def read(self, index: tuple[int | slice, ...]) -> np.ndarray:
-        """Read back what was written there; zeros where nothing was yet."""
-        return np.asarray(self._labels[self._check_index(index)])
-
     def close(self) -> Path:
         """Finish the file and give it its name; the temporary folder is gone afterwards, whatever happens."""
         try:

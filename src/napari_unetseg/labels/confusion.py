@@ -7,24 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetseg.schema.errors import InputError
-
-
-def confusion_histogram(predicted: NDArray[Any], truth: NDArray[Any], *, class_count: int) -> NDArray[np.int64]:
-    """Return the pixels of each true class (row) predicted as each class (column).
-
-    Pixels whose true class is outside 0..class_count-1 (-1 or 255: ignore) do not count.
-    """
-    if predicted.shape != truth.shape:
-        raise InputError(
-            f"prediction has shape {predicted.shape}, truth has shape {truth.shape}; compare images of the same size"
-        )
-    counts = (truth >= 0) & (truth < class_count)
-    row, column = truth[counts].astype(np.int64), predicted[counts].astype(np.int64)
-    if column.size and not 0 <= column.min() <= column.max() < class_count:
-        raise InputError(f"predicted classes must be 0..{class_count - 1}, got {column.min()}..{column.max()}")
-    return np.bincount(class_count * row + column, minlength=class_count**2).reshape(class_count, class_count)
-
 
 def confusion_scores(histogram: NDArray[Any]) -> dict[str, Any]:
     """Return accuracies and IoU of a confusion matrix, ready for JSON; None where a class has no pixel to judge by.

@@ -72,22 +72,6 @@ class ImageScores:
         return self.seg_sum / self.objects_truth if self.objects_truth else None
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """Pairs of objects with an IoU of 0.5 or more, by their ids, each object in one pair at most."""
-
-    predicted: NDArray[Any]
-    truth: NDArray[Any]
-    iou: NDArray[np.float64]
-
-
-def match(predicted: NDArray[Any], truth: NDArray[Any]) -> Matches:
-    """Return which predicted object is which true one."""
-    pairs = _compare(predicted, truth)
-    same = _matched(pairs)
-    return Matches(pairs.second_ids[pairs.second[same]], pairs.first_ids[pairs.first[same]], pairs.iou[same])
-
-
 def score(predicted: NDArray[Any], truth: NDArray[Any]) -> ImageScores:
     """Compare one label map with its truth; pixels where the truth is -1 count for nothing."""
     pairs = _compare(predicted, truth)

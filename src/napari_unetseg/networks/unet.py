@@ -65,12 +65,6 @@ class UNet(Network):
         self.divisor = tuple(math.prod(strides) for strides in axes)
         self.halo = tuple(reach.halo(strides) for strides in axes)
 
-    @property
-    def margin(self) -> tuple[int, ...]:
-        """Pixels lost on each side of each axis by `forward`: (input - output) / 2; 0 when padded."""
-        is_valid = self.config.padding == "valid"
-        return tuple(reach.valid_margin(strides) if is_valid else 0 for strides in self._axes)
-
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of all of `x`; unpadded networks return them for its centre, smaller by the margin."""
         if self.config.padding == "valid":

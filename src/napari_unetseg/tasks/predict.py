@@ -227,10 +227,7 @@ def _halves(tile: Tile, *, plan: TilePlan, halo: tuple[int, ...], divisor: tuple
 
 
 def _write(values: np.ndarray, *, tile: Tile, plan: TilePlan, out: np.ndarray) -> None:
-    """Copy what `tile` predicted into the image's frame, without the mirrored pixels around the image."""
-    target, source = [], []
-    for part, before, size in zip(tile.write, plan.before, plan.shape, strict=True):
-        start, stop = max(part.start, before), max(part.start, min(part.stop, before + size))
-        target.append(slice(start - before, stop - before))
-        source.append(slice(start - part.start, stop - part.start))
+    """Copy what `tile` predicted into the image's frame, without the mirrored pixels behind the image."""
+    target = [slice(part.start, min(part.stop, size)) for part, size in zip(tile.write, plan.shape, strict=True)]
+    source = [slice(0, part.stop - part.start) for part in target]
     out[(slice(None), *target)] = values[(slice(None), *source)]
