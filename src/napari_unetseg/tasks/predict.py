@@ -87,6 +87,8 @@ class Predictor:
 
     def _tile(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         network = self._source
+        if not network.is_tile_exact:
+            return self._whole(shape)
         budget = devices.free_memory(self.device) // 3 // self.batch
         largest = self.tiling.tile or (1024 if self.device.type == "cuda" else LARGEST_ON_CPU)
         if self.tiling.tile is not None:
@@ -103,6 +105,16 @@ class Predictor:
             budget=budget,
             largest=largest,
         )
+
+    def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return one tile for all of the image: this network's result would change with the tile."""
+        network, edge = self._source, self.tiling.tile
+        if edge is not None and edge < max(shape):
+            raise InputError(
+                f"the network '{network.config.architecture}' needs an image at once, as it gives other results in "
+                f"tiles: {edge} is less than the {' x '.join(map(str, shape))} pixels here; leave --tile out"
+            )
+        return tuple(-(-length // step) * step for length, step in zip(shape, network.divisor, strict=True))
 
     def _bytes_per_pixel(self) -> float:
         """Bytes alive per input pixel at the widest point: skips, inputs of the last concatenation, and its result."""
@@ -157,7 +169,7 @@ class Predictor:
         if len(group) > 1:
             self.batch = len(group) // 2
             logger.warning("out of memory: going on with %d tiles at a time", self.batch)
-        elif pixels > math.prod(self._source.divisor):
+        elif self._source.is_tile_exact and pixels > math.prod(self._source.divisor):
             self.limit = pixels - 1
             logger.warning("out of memory: going on with smaller tiles")
         elif self.device.type != "cpu":
@@ -165,9 +177,8 @@ class Predictor:
             self.device, self.limit = torch.device("cpu"), None
             self._load()
         else:
-            raise JobError(
-                "out of memory with the smallest tile on the CPU; close other programs or use a narrower network"
-            )
+            what = "the smallest tile" if self._source.is_tile_exact else "the image, which this network needs at once,"
+            raise JobError(f"out of memory with {what} on the CPU; close other programs or use a narrower network")
 
     def _forward(self, batch: np.ndarray, *, halos: Halos) -> np.ndarray:
         """Return the probabilities of a batch `(N, C, [Z,] Y, X)` of inputs, without their halos."""
