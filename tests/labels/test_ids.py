@@ -49,3 +49,5 @@ def test_maps_without_objects(labels):
 def test_what_is_not_a_label_map_is_refused(labels, message):
     with pytest.raises(InputError, match=message):
         compact(labels)
+    with pytest.raises(InputError, match=f"^a.tif: labels .*{message}"):
+        compact(labels, name="a.tif")

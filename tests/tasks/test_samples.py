@@ -12,40 +12,31 @@ import tifffile
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.schema.config import NormalizationConfig
 from napari_unetseg.schema.errors import InputError
-from napari_unetseg.tasks.samples import Sample, common_pixel_size, compact, fingerprint, load_samples, prepare, split
+from napari_unetseg.tasks.samples import Sample, common_pixel_size, fingerprint, load_samples, prepare, split
 
 
 def prepared(sample: Sample) -> Sample:
     return prepare([sample], ndim=2, channels=1, config=NormalizationConfig())[0]
 
 
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        ([5, 900, 70000, 0], [1, 2, 3, 0]),
-        ([-1, 0, 7, -1], [-1, 0, 1, -1]),
-        ([2**24 + 1, 2**24, 0, 2**40], [2, 1, 0, 3]),
-        ([0, 0, 0, 0], [0, 0, 0, 0]),
-    ],
-)
-def test_ids_become_compact(labels: list[int], expected: list[int]) -> None:
-    found = compact(np.array([labels]), name="a")
-    np.testing.assert_array_equal(found, [expected])
+def test_ids_become_compact_and_ignored_pixels_stay() -> None:
+    labels = np.array([[5, 900, 70000, 0, -1]])
+    found = prepared(Sample(np.zeros((1, 1, 5)), labels, "a")).labels
+    np.testing.assert_array_equal(found, [[1, 2, 3, 0, -1]])
     assert found.dtype == np.int32
 
 
-def test_unsigned_64_bit_ids_do_not_wrap() -> None:
-    np.testing.assert_array_equal(compact(np.array([[2**63 + 1, 0]], np.uint64), name="a"), [[1, 0]])
-
-
-def test_negative_ids_are_refused() -> None:
-    with pytest.raises(InputError, match=r"a\.tif: label -7 is negative"):
-        compact(np.array([[-7, 1]]), name="a.tif")
-
-
-def test_fractional_labels_are_refused() -> None:
-    with pytest.raises(InputError, match="whole numbers"):
-        compact(np.array([[0.5, 1]]), name="a.tif")
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([[-7, 1]]), "got -7"),
+        (np.array([[0.5, 1]]), "must be integers"),
+        (np.ones((1, 2), bool), "number its connected components first"),
+    ],
+)
+def test_what_is_no_label_map_is_refused_with_its_name(labels: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=rf"^a\.tif: labels .*{message}"):
+        prepared(Sample(np.zeros((1, 1, 2)), labels, "a.tif"))
 
 
 def test_a_pair_of_different_shapes_is_refused_never_cropped() -> None:
@@ -160,11 +151,6 @@ def test_an_empty_image_is_not_what_is_scored(samples: list[Sample], seed: int) 
     empty = [replace(samples[0], labels=np.zeros_like(samples[0].labels), name=f"empty {index}") for index in range(2)]
     _, held, _ = split([*empty, *samples], fraction=0.2, seed=seed)
     assert all(sample.labels.any() for sample in held)
-
-
-def test_a_binary_mask_is_refused() -> None:
-    with pytest.raises(InputError, match="number the objects first"):
-        compact(np.ones((4, 4), bool), name="mask.tif")
 
 
 def test_numbered_masks_are_taken_for_masks() -> None:

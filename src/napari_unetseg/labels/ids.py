@@ -14,12 +14,13 @@ IGNORE = -1
 """Label of a pixel that counts neither as object nor as background."""
 
 
-def compact(labels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
+def compact(labels: NDArray[Any], *, name: str = "") -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Return labels renumbered 1..n in the order of their ids, and the former ids (`ids[0]` is 0).
 
-    0 stays background and -1 stays "ignore"; ids may be sparse and as large as their type allows.
+    0 stays background and -1 stays "ignore"; ids may be sparse and as large as their type allows. An error begins
+    with `name`.
     """
-    lowest, highest = check_ids(labels)
+    lowest, highest = check_ids(labels, name=name)
     if highest < 4 * labels.size + 1024:
         return _compact_by_table(labels, lowest=lowest, highest=highest)
     unique, inverse = np.unique(labels, return_inverse=True)
@@ -34,19 +35,24 @@ def object_boxes(objects: NDArray[np.int32]) -> list[Any]:
     return ndimage.find_objects(objects) if objects.size else []
 
 
-def check_ids(labels: NDArray[Any]) -> tuple[int, int]:
+def check_ids(labels: NDArray[Any], *, name: str = "") -> tuple[int, int]:
     """Return the lowest and the highest id; refuse what is not a map of instance ids."""
+    where = f"{name}: " if name else ""
     if labels.dtype == bool:
         raise InputError(
-            "labels must hold one id per object, got a boolean mask; number its connected components first"
+            f"{where}labels must hold one id per object, got a boolean mask; number its connected components first"
         )
     if not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(f"labels must be integers, got {labels.dtype}; cast them if every value is a whole number")
+        raise InputError(
+            f"{where}labels must be integers, got {labels.dtype}; cast them if every value is a whole number"
+        )
     if not labels.size:
         return 0, 0
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < IGNORE:
-        raise InputError(f"labels must be 0 or more, or -1 to ignore a pixel, got {lowest}; renumber the objects")
+        raise InputError(
+            f"{where}labels must be 0 or more, or -1 to ignore a pixel, got {lowest}; renumber the objects"
+        )
     return lowest, highest
 
 

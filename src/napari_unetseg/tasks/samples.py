@@ -13,6 +13,7 @@ from scipy import ndimage
 from napari_unetseg.images import layouts, normalize
 from napari_unetseg.images.axes import label_axes, to_canonical
 from napari_unetseg.images.normalize import Stretch
+from napari_unetseg.labels.ids import compact
 from napari_unetseg.schema.config import DecodingConfig, NormalizationConfig
 from napari_unetseg.schema.errors import InputError
 
@@ -99,7 +100,7 @@ def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: Norm
                 "both must show the same pixels"
             )
         stretch = sample.stretch or normalize.measure([sample.image], config=config)
-        prepared.append(replace(sample, labels=compact(sample.labels, name=sample.name), stretch=stretch))
+        prepared.append(replace(sample, labels=compact(sample.labels, name=sample.name)[0], stretch=stretch))
     painted = [sample for sample in prepared if _has_objects([sample])]
     if not painted:
         raise InputError("nothing to learn: every label map is empty; paint some objects, each with its own number")
@@ -114,22 +115,6 @@ def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: Norm
 def _is_mask(labels: np.ndarray) -> bool:
     """Tell whether one id stands for what looks like many objects."""
     return int(labels.max()) == 1 and ndimage.label(labels == 1)[1] >= MASK_PIECES
-
-
-def compact(labels: np.ndarray, *, name: str) -> np.ndarray:
-    """Return `labels` as int32 with ids 1..n; 0 stays background, -1 stays ignored; other negative ids are refused."""
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(
-            f"{name}: labels must be whole numbers, one per object, got {labels.dtype}; number the objects first"
-        )
-    ids, inverse = np.unique(labels, return_inverse=True)
-    if ids[0] < -1:
-        raise InputError(f"{name}: label {ids[0]} is negative; use 0 for background and -1 for 'ignore'")
-    positive = np.cumsum(ids > 0).astype(np.int32)
-    positive[ids == 0] = 0
-    if np.issubdtype(ids.dtype, np.signedinteger):
-        positive[ids == -1] = -1
-    return positive[inverse].reshape(labels.shape)
 
 
 def split(samples: Sequence[Sample], *, fraction: float, seed: int) -> tuple[list[Sample], list[Sample], str]:
