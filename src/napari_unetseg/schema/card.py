@@ -53,6 +53,9 @@ class ModelCard(Config):
     target: TargetConfig = TargetConfig()
     decoding: DecodingConfig = DecodingConfig()
     training: TrainingRecord | None = None
+    thumbnail: str = Field(
+        "", max_length=20_000, pattern=r"^[A-Za-z0-9+/=]*$", description="PNG of a training image, in base64."
+    )
     licence: str = Field("", max_length=400)
     citation: str = Field("", max_length=4000)
     sha256: str = Field(

@@ -14,6 +14,7 @@ from napari_unetseg.schema.card import ModelCard, TrainingRecord
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.samples import Sample, common_pixel_size, median_size
+from napari_unetseg.tasks.thumbnail import make_thumbnail
 
 PACKAGES = ("napari-unetseg", "torch", "numpy", "scipy", "scikit-image")
 
@@ -54,6 +55,7 @@ def describe(
         target=recipe.target,
         decoding=recipe.decoding,
         training=training_record,
+        thumbnail=make_thumbnail(training[0]),
         licence=facts.get("licence", ""),
         citation=facts.get("citation", ""),
     )

@@ -1,0 +1,102 @@
+"""What every dock looks like: one column in a scroll area, sections, one primary button, progress and message below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_unetseg.widgets._message import Message
+from napari_unetseg.widgets._progress import ProgressRow
+
+NARROWEST = 300  # px; napari gives a new dock about as much at 1366 x 768
+
+
+class Dock(QWidget):
+    """A column: what to decide (scrolls), then what always stays in sight (forecast, buttons, progress, message)."""
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.column = QVBoxLayout()
+        self.column.setContentsMargins(6, 6, 6, 6)
+        inside = QWidget()
+        holder = QVBoxLayout(inside)
+        holder.setContentsMargins(0, 0, 0, 0)
+        holder.addLayout(self.column)
+        holder.addStretch(1)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.footer = QVBoxLayout()
+        self.footer.setContentsMargins(6, 2, 6, 6)
+        self.progress = ProgressRow()
+        self.message = Message()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(area, 1)
+        layout.addWidget(_line())
+        layout.addLayout(self.footer)
+        self.footer.addWidget(self.progress)
+        self.footer.addWidget(self.message)
+        self.setMinimumWidth(NARROWEST)
+
+    def add_row(self, label: str, widget: QWidget, *, tooltip: str = "") -> QLabel:
+        """Add a widget with its label to the left; return the label."""
+        name = QLabel(label)
+        name.setMinimumWidth(70)
+        for part in (name, widget):
+            if tooltip:
+                part.setToolTip(tooltip)
+        row = QHBoxLayout()
+        row.addWidget(name, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(widget, 1)
+        self.column.addLayout(row)
+        return name
+
+    def add_section(self, title: str, *widgets: QWidget) -> QCollapsible:
+        """Add a section that is folded at first."""
+        section = QCollapsible(title)
+        section.setDuration(0)
+        for widget in widgets:
+            section.addWidget(widget)
+        section.collapse(animate=False)
+        self.column.addWidget(section)
+        return section
+
+    def add_buttons(self, primary: QPushButton, *others: QPushButton) -> None:
+        """Put the buttons in the footer, above progress and message; the primary one stands out."""
+        primary.setStyleSheet(PRIMARY)
+        row = QHBoxLayout()
+        row.addWidget(primary, 2)
+        for button in others:
+            row.addWidget(button, 1)
+        self.footer.insertLayout(self.footer.indexOf(self.progress), row)
+
+
+PRIMARY = """
+QPushButton { background-color: #2a7fb8; color: white; font-weight: bold; padding: 6px; }
+QPushButton:hover { background-color: #3a93cf; }
+QPushButton:disabled { background-color: palette(mid); color: palette(dark); }
+"""
+
+
+def hint(text: str = "") -> QLabel:
+    """Return a small wrapped label for facts below a field."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    font = label.font()
+    font.setPointSizeF(max(7.0, 0.9 * font.pointSizeF()))
+    label.setFont(font)
+    return label
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    return line

@@ -1,0 +1,139 @@
+"""Between layers and arrays with axes, scale and place; main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from napari.utils.transforms import Affine, CompositeAffine
+from pint import PintError
+
+from napari_unetseg.images.arrays import from_array
+from napari_unetseg.images.axes import LETTERS, label_axes
+from napari_unetseg.images.source import ImageSource
+from napari_unetseg.schema.errors import InputError
+
+METADATA = "unetseg"
+"""Key of our facts in a layer's `metadata`."""
+
+
+def data_of(layer: Layer) -> Any:
+    """Return the layer's array, of a multiscale layer the finest level; nothing is computed or copied."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def suggested_axes(layer: Image) -> str:
+    """Return axis letters for the layer: its own labels where they are letters, else a guess from the shape."""
+    data = data_of(layer)
+    own = "".join(label.upper() for label in layer.axis_labels) + ("S" if layer.rgb else "")
+    if len(own) == data.ndim and set(own) <= set(LETTERS) and len(set(own)) == len(own):
+        return own
+    return from_array(data, name=layer.name).axes.letters
+
+
+def source_of(layer: Image, *, axes: str | None = None) -> ImageSource:
+    """Return the layer as a lazy image with `axes` (none: suggested) and its pixel size in µm where it has a unit."""
+    letters = axes or suggested_axes(layer)
+    spatial = letters.replace("S", "")
+    scale = {
+        letter: size
+        for letter, size in zip(spatial, _micrometres(layer), strict=False)
+        if letter in "ZYX" and size is not None
+    }
+    return from_array(data_of(layer), axes=letters, scale=scale, name=layer.name)
+
+
+def placement(layer: Layer, *, axes: str, kept: str | None = None) -> dict[str, Any]:
+    """Return what puts a new layer onto `layer`: scale, translate, rotate, shear, affine, units, axis labels.
+
+    `axes` are the letters of the layer's array, `kept` those of the new one (none: all but channels and samples).
+    """
+    letters = axes.replace("S", "")
+    kept = label_axes(letters) if kept is None else kept
+    index = [letters.index(letter) for letter in kept]
+    own = {name: getattr(layer, name) for name in ("scale", "translate", "rotate", "shear", "affine")}
+    if index != list(range(layer.ndim)):
+        whole = CompositeAffine(own["scale"], own["translate"], rotate=own["rotate"], shear=own["shear"])
+        part = whole.set_slice(index)
+        own = {name: getattr(part, name) for name in ("scale", "translate", "rotate", "shear")}
+        own["affine"] = Affine(affine_matrix=layer.affine.affine_matrix).set_slice(index)
+    own["units"] = tuple(layer.units[i] for i in index)
+    own["axis_labels"] = tuple(letter.lower() for letter in kept)
+    return own
+
+
+def shifted(place: dict[str, Any], start: Sequence[int]) -> dict[str, Any]:
+    """Return `place` for an array that begins at pixel `start` of the one that `place` was for."""
+    linear = CompositeAffine(place["scale"], place["translate"], rotate=place["rotate"], shear=place["shear"])
+    return {**place, "translate": linear(np.asarray(start, float))}
+
+
+def visible(layer: Layer, *, axes: str) -> tuple[slice, slice]:
+    """Return rows and columns of the layer's array that the canvas shows, at least one pixel each."""
+    rows, columns = (_position(axes, letter) for letter in "YX")
+    corners = np.asarray(layer.corner_pixels, float)
+    if layer.multiscale:
+        factor = layer.downsample_factors[layer.data_level]
+        corners = corners * np.asarray(factor)[-corners.shape[1] :]
+    shape = data_of(layer).shape
+    result = []
+    for position in (rows, columns):
+        start = int(np.clip(np.floor(corners[0, position]), 0, shape[position] - 1))
+        stop = int(np.clip(np.ceil(corners[1, position]) + 1, start + 1, shape[position]))
+        result.append(slice(start, stop))
+    return result[0], result[1]
+
+
+def current(layer: Layer, *, axes: str, viewer: Any) -> dict[str, int]:
+    """Return the slice the viewer stands at along the layer's T and Z axes, clipped to what the layer has."""
+    point = layer.world_to_data(np.asarray(viewer.dims.point)[-layer.ndim :])
+    shape = data_of(layer).shape
+    letters = axes.replace("S", "")
+    return {
+        letter: int(np.clip(round(float(point[letters.index(letter)])), 0, shape[letters.index(letter)] - 1))
+        for letter in "TZ"
+        if letter in letters
+    }
+
+
+def add_labels(viewer: Any, data: np.ndarray, *, name: str, place: dict[str, Any], facts: dict[str, Any]) -> Labels:
+    """Add a Labels layer; napari numbers its name where a layer has it already."""
+    return viewer.add_labels(data, name=name, metadata={METADATA: facts}, **place)
+
+
+def find_result(viewer: Any, *, role: str, source: str) -> Labels | None:
+    """Return our layer with this role made from the layer named `source`; a user's own layer is never found."""
+    for layer in viewer.layers:
+        facts = layer.metadata.get(METADATA)
+        if isinstance(layer, Labels) and facts and (facts.get("role"), facts.get("source")) == (role, source):
+            return layer
+    return None
+
+
+def replace_labels(layer: Labels, data: np.ndarray) -> None:
+    """Write `data` into an editable layer as one step that napari's undo takes back."""
+    old = layer.data
+    if old.shape != data.shape:
+        raise InputError(f"layer '{layer.name}' has shape {old.shape}, the result {data.shape}; rename or remove it")
+    changed = np.nonzero(np.asarray(old) != data)
+    if len(changed[0]) == 0:
+        return
+    with layer.block_history():
+        layer.data_setitem(changed, data[changed].astype(old.dtype, copy=False))
+
+
+def _position(axes: str, letter: str) -> int:
+    return axes.replace("S", "").index(letter)
+
+
+def _micrometres(layer: Layer) -> list[float | None]:
+    """Size of a pixel along each axis in µm; none where the unit is no length."""
+    sizes: list[float | None] = []
+    for size, unit in zip(layer.scale, layer.units, strict=True):
+        try:
+            sizes.append(float((float(size) * unit).to("micrometer").magnitude))
+        except PintError:  # pixels, seconds: no length
+            sizes.append(None)
+    return sizes

@@ -1,0 +1,62 @@
+"""A row that tells how far a job is: bar, share, time left."""
+
+from __future__ import annotations
+
+import time
+
+from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
+
+STEPS = 1000
+
+
+class ProgressRow(QWidget):
+    """Hidden until `start`; `show_fraction` estimates the time left from the pace so far, without pauses."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, STEPS)
+        self.bar.setTextVisible(False)
+        self.text = QLabel()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.text)
+        self._began = time.monotonic()
+        self.setVisible(False)
+
+    def start(self, text: str = "starting…") -> None:
+        """Show an empty bar that moves until the first fraction is known."""
+        self._began = time.monotonic()
+        self.bar.setRange(0, 0)
+        self.bar.setVisible(True)
+        self.text.setText(text)
+        self.setVisible(True)
+
+    def show_fraction(self, fraction: float, *, detail: str = "") -> None:
+        """Show that `fraction` of the work is done."""
+        self.bar.setRange(0, STEPS)
+        self.bar.setValue(round(STEPS * fraction))
+        parts = [f"{100 * fraction:.0f} %"]
+        if 0 < fraction < 1:
+            elapsed = time.monotonic() - self._began
+            parts.append(f"{duration(elapsed / fraction * (1 - fraction))} left")
+        self.text.setText(" · ".join([*parts, detail] if detail else parts))
+
+    def stop(self, text: str = "") -> None:
+        """Show the last word, or nothing."""
+        self.bar.setRange(0, STEPS)
+        self.bar.setVisible(False)
+        self.text.setText(text)
+        self.setVisible(bool(text))
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words: "48 s", "3:05 min", "2:10 h"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
