@@ -98,7 +98,7 @@ def test_ctrl_c_tells_what_is_done_and_how_to_go_on(run, images, model, monkeypa
     monkeypatch.setattr("napari_unetseg.tasks.batch.segment_files", stopped)
     result = run("segment", images, "-o", "out", "-m", model, "--json")
     assert result.code == 130
-    assert "1 of 3 images are done" in result.json["error"]
+    assert "1 of 3 images done" in result.json["error"]
     assert "--resume" in result.err
 
 

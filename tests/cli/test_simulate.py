@@ -75,5 +75,5 @@ def test_ctrl_c_leaves_no_half_image(run, monkeypatch):
     monkeypatch.setattr("napari_unetseg.images.simulate.simulate_planes", stopped)
     result = run("simulate", "out", "--shape", "2,32,32")
     assert result.code == 130
-    assert "0 of 1 images" in result.err
+    assert "0 of 1 image complete" in result.err
     assert [path for path in Path("out").rglob("*") if path.is_file()] == []

@@ -55,8 +55,8 @@ def test_two_files_are_a_pair(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (["a.tif", "b.tif"], ["a.tif"], r"1 images without labels \(b\.tif\)"),
-        (["a.tif"], ["a.tif", "c.tif"], r"1 labels without an image \(c\.tif\)"),
+        (["a.tif", "b.tif"], ["a.tif"], r"1 image without labels \(b\.tif\)"),
+        (["a.tif"], ["a.tif", "c.tif"], r"1 label file without an image \(c\.tif\)"),
         (["a.tif"], ["b.tif"], r"a\.tif.*b\.tif"),
         (["a.tif"], ["a.png", "a.jpg"], "several label files"),
         ([], [], "no image files"),

@@ -65,7 +65,7 @@ def test_results_that_stand_are_never_overwritten_by_accident(images: Path, mode
     out = tmp_path / "out"
     run(images, model, out)
     before = {path: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(InputError, match="3 of 3 results exist"):
+    with pytest.raises(InputError, match="3 of 3 results there already"):
         run(images, model, out)
     (out / "a_labels.tif").unlink()
     results = run(images, model, out, existing="skip")

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from napari_unetseg.images.write import write_bytes
+from napari_unetseg.schema.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +144,7 @@ def write_score_plot(scores: dict[str, Any], *, path: Path) -> Path:
 def _histogram(axes: Axes, values: Sequence[float | None]) -> None:
     known = [value for value in values if value is not None and np.isfinite(value)]
     axes.hist(known, bins=[step / 20 for step in range(21)], color="#E69F00", edgecolor="white")
-    axes.set(xlabel="mean AP of an image", ylabel="images", xlim=(0, 1), title=f"{len(known)} images")
+    axes.set(xlabel="mean AP of an image", ylabel="images", xlim=(0, 1), title=counted(len(known), "image"))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 

@@ -113,6 +113,7 @@ def run(
     """Drive a batch of files; stopped by Ctrl-C it says how many are done."""
     from napari_unetseg.cli.progress import drive
     from napari_unetseg.schema.events import ItemDone
+    from napari_unetseg.schema.words import counted
 
     done: list[ItemDone] = []
 
@@ -123,7 +124,7 @@ def run(
     advice = "older results of the others still stand; run the same command again to replace those too"
     if not overwrite:
         advice = "go on with the same command and --resume"
-    report.when_stopped = lambda: f"{len(done)} of {total} images are done and kept; {advice}"
+    report.when_stopped = lambda: f"{len(done)} of {counted(total, 'image')} done and kept; {advice}"
     return drive(job, report=report, items=total, watch=watch)
 
 
@@ -176,6 +177,7 @@ def _axes(path: Path, *, axes: str | None) -> str:
 def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None:
     from napari_unetseg.cli.progress import duration, failure
     from napari_unetseg.cli.table import table
+    from napari_unetseg.schema.words import counted
 
     lines = [
         (
@@ -191,7 +193,7 @@ def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None
     count = {status: sum(row["status"] == status for row in rows) for status in ("done", "kept", "failed")}
     objects, seconds = sum(row.get("objects", 0) for row in rows), sum(row.get("seconds", 0.0) for row in rows)
     others = "".join(f", {count[status]} {status}" for status in ("kept", "failed") if count[status])
-    report.say(f"{count['done']} done{others}: {objects:,} objects in {duration(seconds)}")
+    report.say(f"{count['done']} done{others}: {counted(objects, 'object')} in {duration(seconds)}")
     for row in rows:
         if row["error"] is not None:
             report.say(f"failed: {failure(row['input'].name, row['error'])}")

@@ -44,6 +44,7 @@ def simulate(
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.progress import Progress
         from napari_unetseg.cli.settings import numbers
+        from napari_unetseg.schema.words import counted
 
         scenes = [
             _Scene(number, numbers(shape, option="--shape"), seed + number - 1, density, diameter, time, format, output)
@@ -52,7 +53,7 @@ def simulate(
         _prepare(scenes, overwrite=overwrite)
         done: list[dict[str, Any]] = []
         report.when_stopped = lambda: (
-            f"{len(done)} of {count} images are complete in {output}; --overwrite starts again"
+            f"{len(done)} of {counted(count, 'image')} complete in {output}; --overwrite starts again"
         )
         with Progress(report=report, items=count) as progress:
             for scene in scenes:
@@ -155,7 +156,8 @@ def _tee(scene: _Scene, *, writer: LabelWriter, ids: set[int], progress: Progres
 
 def _tell(done: list[dict[str, Any]], *, folder: Path, report: Report) -> None:
     from napari_unetseg.cli.table import table
+    from napari_unetseg.schema.words import counted
 
     report.say(table([(entry["image"].name, entry["objects"]) for entry in done], head=("image", "objects")))
-    report.say(f"{len(done)} images in {folder / 'images'}, their truth in {folder / 'labels'}")
+    report.say(f"{counted(len(done), 'image')} in {folder / 'images'}, their truth in {folder / 'labels'}")
     report.finish({"items": done, "objects": sum(entry["objects"] for entry in done), "notes": report.notes})

@@ -174,6 +174,7 @@ def _run(
 ) -> ModelCard:
     from napari_unetseg.cli.progress import drive
     from napari_unetseg.schema.events import Event, Saved
+    from napari_unetseg.schema.words import counted
     from napari_unetseg.tasks import train as task
 
     saved: set[Path] = set()
@@ -189,10 +190,10 @@ def _run(
         return f"{kept}; go on from the last checkpoint with the same command and --resume (without --overwrite)"
 
     report.when_stopped = when_stopped
-    budget = f"{recipe.steps} steps" if recipe.steps else f"{recipe.minutes:g} minutes"
+    budget = counted(recipe.steps, "step") if recipe.steps else counted(recipe.minutes or 0, "minute")
     network = recipe.network
     report.note(
-        f"{len(samples)} images, {network.architecture} {network.ndim}D "
+        f"{counted(len(samples), 'image')}, {network.architecture} {network.ndim}D "
         f"of width {network.width} and depth {network.depth}, {budget}"
     )
     job = task.run(samples, recipe=recipe, output=output, start=model, resume=resume, device=device, data=data)
@@ -202,6 +203,7 @@ def _run(
 def _tell(card: ModelCard, output: Path, *, report: Report) -> None:
     from napari_unetseg.cli.progress import duration
     from napari_unetseg.cli.table import table
+    from napari_unetseg.schema.words import counted
 
     record = card.training
     assert record is not None  # written by the task
@@ -209,7 +211,7 @@ def _tell(card: ModelCard, output: Path, *, report: Report) -> None:
         report.say(table([(name, value) for name, value in record.scores.items()], head=("validation score", "value")))
     report.say(
         f"{output}: best at step {record.steps} after {duration(record.seconds)}, "
-        f"learnt from {record.objects} objects in {record.images} images"
+        f"learnt from {counted(record.objects, 'object')} in {counted(record.images, 'image')}"
     )
     report.say(f"next: napari-unetseg segment IMAGE_OR_FOLDER -o results --model {_quoted(output)}")
     report.finish(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.words import counted
 
 CANONICAL = "TCZYX"
 LETTERS = CANONICAL + "S"
@@ -194,8 +195,8 @@ def _guess_note(letters: str, shape: tuple[int, ...]) -> str:
         return ""
     by_letter = dict(zip(letters, shape, strict=True))
     planes = f"{by_letter['Y']}x{by_letter['X']}"
-    words = {"T": "time points", "Z": "planes", "C": "channels", "S": "colour samples"}
-    counts = [f"{by_letter[letter]} {words[letter]}" for letter in letters if letter in words]
+    words = {"T": "time point", "Z": "plane", "C": "channel", "S": "colour sample"}
+    counts = [counted(by_letter[letter], words[letter]) for letter in letters if letter in words]
     return f"{' x '.join(counts)} of {planes} without metadata: taken for {letters}; pass --axes to change"
 
 

@@ -15,6 +15,7 @@ from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.find import ENDINGS, list_images
 from napari_unetseg.images.read import ImageSource, open_image, read_labels
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.words import counted
 
 _LABEL_SUFFIXES = ("", "_labels", "_masks", "_mask")
 _LONGEST_NAME = 200
@@ -186,8 +187,9 @@ class _LabelIndex:
 
 def _unpaired_message(images: Path, labels: Path, *, lonely: Sequence[Path], free: Sequence[Path]) -> str:
     parts = [
-        f"{len(paths)} {what} ({', '.join(path.name for path in paths[:5])}{', ...' if len(paths) > 5 else ''})"
-        for paths, what in ((lonely, "images without labels"), (free, "labels without an image"))
+        f"{counted(len(paths), noun)} {what} "
+        f"({', '.join(path.name for path in paths[:5])}{', ...' if len(paths) > 5 else ''})"
+        for paths, noun, what in ((lonely, "image", "without labels"), (free, "label file", "without an image"))
         if paths
     ]
     wrong = " and ".join(parts) or "no image files"

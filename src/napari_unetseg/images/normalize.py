@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_unetseg.schema.config import NormalizationConfig
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.words import counted
 
 CAPACITY = 8_000_000
 """Most samples kept per channel; up to so many pixels the percentiles are exact."""
@@ -53,7 +54,8 @@ def apply(array: npt.ArrayLike, *, stretch: Stretch) -> npt.NDArray[np.float32]:
     pixels = _as_real(array)  # (C, ...)
     if len(pixels) != len(stretch.low):
         raise InputError(
-            f"the image has {len(pixels)} channels, its intensity range is for {len(stretch.low)}; choose the same"
+            f"the image has {counted(len(pixels), 'channel')}, its intensity range is for {len(stretch.low)}; "
+            "choose the same"
         )
     result = np.zeros(pixels.shape, np.float32)
     for channel, low, high, out in zip(pixels, stretch.low, stretch.high, result, strict=True):

@@ -20,6 +20,7 @@ from napari_unetseg.images.tiff_chain import Chain, walk_chain
 from napari_unetseg.images.tiff_metadata import OmeFacts, imagej_scale, read_ome, resolution_scale
 from napari_unetseg.images.tiff_pixels import TIFF_FAULTS, MappedReader, SegmentReader, WholeReader
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.words import counted
 
 _SELF_DESCRIBING = ("ome", "imagej", "shaped", "lsm", "fluoview", "mmstack", "ndtiff", "stk", "scanimage")
 _LARGEST_RATIO = {1: 1.0, 5: 3000.0, 8: 1100.0, 32946: 1100.0, 32773: 130.0}
@@ -69,7 +70,9 @@ def _open(path: Path, *, chain: Chain) -> _Opened:
             raise InputError(f"{path}: holds no image that can be read ({'; '.join(log) or 'no series'})")
     except TIFF_FAULTS as error:
         file.close()
-        raise InputError(f"{path}: cannot be read as TIFF ({error}); {chain.count} planes were reachable") from error
+        raise InputError(
+            f"{path}: cannot be read as TIFF ({error}); {counted(chain.count, 'plane')} reachable"
+        ) from error
     except InputError:
         file.close()
         raise
@@ -128,9 +131,9 @@ def _check_planes(path: Path, opened: _Opened, *, chain: Chain) -> None:
     reachable = stored if series.is_multifile else max(min(stored, in_chain, declared), 0)
     if reachable < declared or chain.fault:
         what = (
-            f"declares {declared} planes, {reachable} readable"
+            f"declares {counted(declared, 'plane')}, {reachable} readable"
             if declared > reachable
-            else f"{reachable} planes readable"
+            else f"{counted(reachable, 'plane')} readable"
         )
         reason = chain.fault or "planes or companion files are missing"
         raise InputError(f"{path}: {what} ({reason}); the file is incomplete, copy or export it again")

@@ -15,6 +15,7 @@ from napari_unetseg.images.budget import check_allocation, check_total
 from napari_unetseg.images.source import ImageSource, Region, axes_of, check_dtype
 from napari_unetseg.images.tiff_metadata import in_micrometres
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.words import counted
 
 MARKERS = ("zarr.json", ".zgroup", ".zarray")
 ZARR_FAULTS = (
@@ -67,7 +68,7 @@ def open_zarr(path: Path, *, axes: str | None = None) -> ImageSource:
     missing = _missing_chunks(array)
     if missing:
         notes.append(
-            f"{path.name}: {missing} of {array.nchunks} chunks are not stored; they read as {array.fill_value}"
+            f"{path.name}: {missing} of {counted(array.nchunks, 'chunk')} not stored, read as {array.fill_value}"
         )
     kept = {axis: size for axis, size in level.scale.items() if axis in resolved.letters}
     reader = ZarrReader(array, name=str(path))

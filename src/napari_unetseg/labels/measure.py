@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unetseg.labels.ids import compact, object_boxes
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.words import counted
 
 
 def measure_objects(
@@ -111,5 +112,7 @@ def _names(image: NDArray[Any] | None, channels: Sequence[str | int] | None) -> 
     if image is None:
         return []
     if channels is not None and len(channels) != len(image):
-        raise InputError(f"{len(channels)} channel names for an image of {len(image)} channels; name each one")
+        raise InputError(
+            f"{counted(len(channels), 'channel name')} for an image of {counted(len(image), 'channel')}; name each one"
+        )
     return [str(name) for name in channels] if channels is not None else [f"c{i}" for i in range(len(image))]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from napari_unetseg.networks.blocks import crop
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.words import counted
 
 Halos = Sequence[tuple[int, int]]
 """For each spatial axis the pixels beyond the wanted region, in front and behind."""
@@ -45,7 +46,7 @@ class Network(nn.Module):
             raise InputError(f"a {config.ndim}D network reads batches {axes}, got shape {tuple(x.shape)}; reshape it")
         if x.shape[1] != config.in_channels:
             raise InputError(
-                f"the network reads {config.in_channels} channel(s), got {x.shape[1]}; "
+                f"the network reads {counted(config.in_channels, 'channel')}, got {x.shape[1]}; "
                 "choose the channels it was trained on"
             )
 

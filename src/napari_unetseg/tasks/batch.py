@@ -17,6 +17,7 @@ from napari_unetseg.images.write import LabelWriter, write_text
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note, Saved
+from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import segment
 from napari_unetseg.tasks.model import Model
 
@@ -60,7 +61,7 @@ def segment_files(
     standing = [path for path in inputs if labels[path].exists() or tables[path].exists()]
     if standing and existing == "error":
         raise InputError(
-            f"{labels[standing[0]]}: {len(standing)} of {len(inputs)} results exist already; "
+            f"{labels[standing[0]]}: {len(standing)} of {counted(len(inputs), 'result')} there already; "
             "pass --resume to keep and skip them, --overwrite to replace them, or choose another folder"
         )
     _make_folder(folder)

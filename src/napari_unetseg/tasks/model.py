@@ -15,6 +15,7 @@ from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError, ModelFileError
+from napari_unetseg.schema.words import counted
 
 
 @dataclass(frozen=True)
@@ -66,5 +67,5 @@ def _check_weights(config: NetworkConfig, weights: Mapping[str, np.ndarray], *, 
         listed = "; ".join(sorted(problems)[:5])
         raise ModelFileError(
             f"{path}: the weights do not fit the architecture '{config.architecture}' of its card "
-            f"({len(problems)} problems: {listed}); export the model again"
+            f"({counted(len(problems), 'problem')}: {listed}); export the model again"
         )

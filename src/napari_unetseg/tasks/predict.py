@@ -20,6 +20,7 @@ from napari_unetseg.networks.network import Halos, Network
 from napari_unetseg.schema.config import TargetConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.schema.events import TileDone
+from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import device as devices
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Predictor:
         config = self._source.config
         if image.ndim != config.ndim + 1 or image.shape[0] != config.in_channels:
             raise InputError(
-                f"the model reads {config.in_channels} channel(s) and {config.ndim} spatial axes, "
+                f"the model reads {counted(config.in_channels, 'channel')} and {config.ndim} spatial axes, "
                 f"got an array of shape {image.shape}; choose channels and axes that fit"
             )
         plan = self.plan(image.shape[1:])

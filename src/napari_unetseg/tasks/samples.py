@@ -16,6 +16,7 @@ from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.labels.ids import compact
 from napari_unetseg.schema.config import DecodingConfig, NormalizationConfig
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.words import counted
 
 MIN_SIZE, MIN_SEED = 1 / 8, 1 / 20  # of the median object; tuning on two data sets gave 12 % and 5-6 %
 MASK_PIECES = 4  # separate pieces of the only id from which labels are taken for a mask
@@ -91,7 +92,7 @@ def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: Norm
     for sample in samples:
         if sample.image.ndim != ndim + 1 or sample.image.shape[0] != channels:
             raise InputError(
-                f"{sample.name}: the network reads {channels} channel(s) and {ndim} spatial axes, "
+                f"{sample.name}: the network reads {counted(channels, 'channel')} and {ndim} spatial axes, "
                 f"got shape {sample.image.shape} (channels first); choose channels or another network"
             )
         if sample.image.shape[1:] != sample.labels.shape:
@@ -133,7 +134,7 @@ def split(samples: Sequence[Sample], *, fraction: float, seed: int) -> tuple[lis
     validation = [sample for sample in samples if _origin(sample) in held]
     if not _has_objects(training):
         return samples, [], "no validation: the labelled images are too few to hold one back; the last weights are kept"
-    return training, validation, f"{len(held)} of {len(origins)} images are held back for validation"
+    return training, validation, f"held back for validation: {len(held)} of {len(origins)} images"
 
 
 def _origin(sample: Sample) -> str:

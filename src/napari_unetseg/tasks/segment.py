@@ -24,6 +24,7 @@ from napari_unetseg.labels.measure import measure_objects, merge_planes
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note
+from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.jobs import as_part, finish
 from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.predict import Predictor
@@ -130,7 +131,7 @@ def run(
         elif out is not None:
             out[frame.t, slice(None) if frame.z is None else frame.z] = labels
     if unusable:
-        yield Note(f"{source.name}: {unusable} pixels are not finite (NaN or infinite); they were taken for dark ones")
+        yield Note(f"{source.name}: {counted(unusable, 'pixel')} not finite (NaN or infinite), taken for dark")
     table = pd.concat(tables, ignore_index=True)
     if decoding.link_slices and source.sizes["Z"] > 1 and model.card.network.ndim == 2:
         table = merge_planes(table, scale=source.scale)
@@ -155,12 +156,14 @@ def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int
         if available == wanted:
             return list(range(wanted))
         raise InputError(
-            f"{source.name}: read as {source.axes.letters}, the image has {available} channels{_colours(source)}, "
-            f"model '{model.card.name}' reads {wanted} ({names}); choose with --channel, e.g. --channel "
-            f"{','.join(str(index) for index in range(wanted))}, or correct the axes with --axes, e.g. --axes ZYX"
+            f"{source.name}: read as {source.axes.letters}, the image has {counted(available, 'channel')}"
+            f"{_colours(source)}, model '{model.card.name}' reads {wanted} ({names}); choose with --channel, "
+            f"e.g. --channel {','.join(str(index) for index in range(wanted))}, or correct the axes with --axes, e.g. --axes ZYX"
         )
     if len(channels) != wanted:
-        raise InputError(f"model '{model.card.name}' reads {wanted} channel(s) ({names}), got {len(channels)} to read")
+        raise InputError(
+            f"model '{model.card.name}' reads {counted(wanted, 'channel')} ({names}), got {len(channels)} to read"
+        )
     for index in channels:
         if not 0 <= index < available:
             raise InputError(f"{source.name}: there is no channel {index}; the image has channels 0..{available - 1}")

@@ -23,6 +23,7 @@ from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.schema.events import Event, Note, Saved, StepDone, Validated
+from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import checkpoint, record
 from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks.checkpoint import Progress
@@ -98,7 +99,7 @@ def run(
     yield Note(how)
     if recipe.fit_sizes:
         recipe = recipe.replace(decoding=fit_sizes(recipe.decoding, training))
-        yield Note(f"objects smaller than {recipe.decoding.min_size} pixels will be dropped (an eighth of the median)")
+        yield Note(f"objects under {counted(recipe.decoding.min_size, 'pixel')} are dropped (an eighth of the median)")
     patch = recipe.patch or choose_patch(training, divisor=network.divisor)
     data_sha256 = fingerprint([*training, *held])
     run_ = _set_up(network, recipe=recipe, start=start, device=place)
@@ -159,7 +160,7 @@ def _split(
     if validation is None:
         return split(checked(samples), fraction=recipe.validation, seed=recipe.seed)
     held = checked(validation) if validation else []
-    return checked(samples), held, f"{len(held)} images given for validation"
+    return checked(samples), held, f"{counted(len(held), 'image')} given for validation"
 
 
 def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: torch.device) -> _Run:
@@ -235,7 +236,7 @@ def _loop(
             )
             yield Saved(frozen)
             if recipe.patience is not None and progress.without_gain >= recipe.patience:
-                yield Note(f"no better score in {recipe.patience} validations: training stops at step {progress.step}")
+                yield Note(f"no gain in {counted(recipe.patience, 'validation')}: stopped at step {progress.step}")
                 break
     if progress.best_step == 0:
         raise JobError("training gave no finite model; lower the learning rate, check the labels, and start again")
