@@ -26,7 +26,7 @@ PATIENCE = 5.0  # seconds to wait for the thread when the window closes
 class Job(QObject):
     """Runs one task at a time.
 
-    Signals, in this order: `started`, any number of `progressed`, then one of `succeeded`, `failed`, `cancelled`, and at
+    Signals, in this order: `started`, any number of `progressed`, one of `succeeded`, `failed`, `cancelled`, and at
     the very end `finished`. All are emitted in the main thread. `changed`: running, paused or stopping has changed.
     """
 
