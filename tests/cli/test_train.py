@@ -200,3 +200,17 @@ def test_images_without_labels_are_named(run, images, truth):
     assert result.code == 2
     assert "b.tif" in result.err
     assert run("train", "none", truth, "-o", "m.safetensors").code == 2
+
+
+def test_one_mask_per_cell_is_understood_and_told(run, images, draw):
+    from PIL import Image
+
+    for name, count in (("a", 4), ("b", 2), ("c", 1)):
+        Path("masks", name).mkdir(parents=True)
+        for cell in range(1, count + 1):
+            Image.fromarray((draw(count)[1] == cell).astype("uint8") * 255).save(f"masks/{name}/{cell}.png")
+    result = run("train", images, "masks", "-o", "m.safetensors", "--steps", 1, "--val", 0, "--json", *TINY)
+    assert result.code == 0, result.err
+    assert result.json["objects"] == 7
+    assert "note: masks: 3 folders of masks, one mask per cell (as masks/a)" in result.err
+    assert "note: masks: 7 masks merged into 3 label maps" in result.err

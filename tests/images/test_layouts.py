@@ -1,4 +1,4 @@
-"""Pairs of images and labels, merged masks, names of outputs, lists of files."""
+"""Pairs of images and labels or masks, names of outputs, lists of files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from napari_unetseg.images.find import find_images
-from napari_unetseg.images.layouts import merge_masks, output_names, pair_files, read_pair, stem_of
+from napari_unetseg.images.layouts import describe_masks, output_names, pair_files, pair_labels, read_pair, stem_of
 from napari_unetseg.schema.errors import InputError
 
 
@@ -107,23 +107,52 @@ def test_labels_of_another_size_are_refused(shape: tuple[int, ...], tmp_path: Pa
         read_pair(tmp_path / "i.tif", tmp_path / "l.tif")
 
 
-def test_masks_are_merged_in_order_of_name(tmp_path: Path) -> None:
-    """Draw three masks: left half, middle columns (overlap the left one), nothing."""
-    for number, columns in enumerate([slice(0, 2), slice(1, 3), slice(0, 0)]):
+def masks(folder: Path, *columns: slice) -> Path:
+    """Draw masks of 2 x 4 pixels, each with these columns set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, part in enumerate(columns):
         mask = np.zeros((2, 4), np.uint8)
-        mask[:, columns] = 255
-        (tmp_path / "masks").mkdir(exist_ok=True)
-        Image.fromarray(mask).save(tmp_path / "masks" / f"{number}.png")
-    for folder in (tmp_path, tmp_path / "masks"):
-        merged = merge_masks(folder)
-        assert merged.dtype == np.uint32
-        np.testing.assert_array_equal(merged, [[1, 1, 2, 0]] * 2)
-    Image.new("L", (5, 5)).save(tmp_path / "masks" / "9.png")
-    with pytest.raises(InputError, match=r"9\.png"):
-        merge_masks(tmp_path)
-    (tmp_path / "none").mkdir()
-    with pytest.raises(InputError, match="no masks"):
-        merge_masks(tmp_path / "none")
+        mask[:, part] = 255
+        Image.fromarray(mask).save(folder / f"{number}.png")
+    return folder
+
+
+def test_folders_of_masks_stand_for_label_files(tmp_path: Path) -> None:
+    images = touch(tmp_path / "images", "a.tif", "b.tif", "c.png")
+    masks(tmp_path / "masks" / "a", slice(1))
+    masks(tmp_path / "masks" / "b" / "masks", slice(1))
+    masks(tmp_path / "masks" / "c_masks", slice(1))
+    pairs = pair_files(images, tmp_path / "masks")
+    assert [(one.name, two.name) for one, two in pairs] == [("a.tif", "a"), ("b.tif", "b"), ("c.png", "c_masks")]
+    described = describe_masks([label for _, label in pairs])
+    assert described.startswith("3 folders of masks, one mask per cell (as ")
+    assert describe_masks([images / "a.tif"]) == ""
+
+
+def test_images_may_lie_beside_their_masks(tmp_path: Path) -> None:
+    for name in ("x1", "x2"):
+        touch(tmp_path / name / "images", f"{name}.png")
+        masks(tmp_path / name / "masks", slice(1), slice(2))
+    pairs = pair_files(tmp_path, tmp_path / "x1" / "..")
+    assert [(one.name, two.name) for one, two in pairs] == [("x1.png", "x1"), ("x2.png", "x2")]
+    touch(tmp_path / "x1" / "images", "second.png")
+    with pytest.raises(InputError, match="2 images for one folder of masks"):
+        pair_files(tmp_path, tmp_path)
+
+
+def test_true_masks_and_predicted_labels_are_paired(tmp_path: Path) -> None:
+    touch(tmp_path / "truth" / "x1" / "images", "x1.png")
+    masks(tmp_path / "truth" / "x1" / "masks", slice(1))
+    found = touch(tmp_path / "found", "x1_labels.tif")
+    assert pair_labels(tmp_path / "truth", found) == [(tmp_path / "truth" / "x1", found / "x1_labels.tif")]
+    assert pair_labels(tmp_path / "truth", masks(tmp_path / "f" / "x1", slice(1)).parent)[0][1].name == "x1"
+
+
+def test_folders_of_images_and_label_files_are_no_masks(tmp_path: Path) -> None:
+    touch(tmp_path / "images", "a.tif")
+    touch(tmp_path / "masks", "a.tif")
+    with pytest.raises(InputError, match=r"give .*images and .*masks"):
+        pair_files(tmp_path, tmp_path)
 
 
 def test_names_of_outputs(tmp_path: Path) -> None:

@@ -77,3 +77,30 @@ def test_slices_that_were_not_linked_are_noticed(tmp_path: Path) -> None:
     assert any(isinstance(event, Note) and "--link" in event.message for event in events)
     assert not any(isinstance(event, Note) for event in evaluate_files(truth, truth))
     assert isinstance(events[-1], ItemDone)
+
+
+def test_the_truth_may_be_one_mask_per_cell(tmp_path: Path) -> None:
+    for cell in (1, 2):
+        folder = tmp_path / "truth" / "a" / "masks"
+        folder.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(folder / f"{cell}.tif", (cell == TRUTH).astype(np.uint8) * 255)
+    (tmp_path / "found").mkdir()
+    tifffile.imwrite(tmp_path / "found" / "a_labels.tif", MISSING_ONE)
+    events = list(evaluate_files(tmp_path / "found", tmp_path / "truth"))
+    layout, summary = (event.message for event in events if isinstance(event, Note))
+    assert "truth: 1 folder of masks, one mask per cell" in layout
+    assert summary.endswith("truth: 2 masks merged into 1 label map")
+    scores = finish(evaluate_files(tmp_path / "found", tmp_path / "truth"))
+    assert (scores["ap"]["0.50"], scores["objects_truth"]) == (0.5, 2)
+    assert scores["per_image"][0]["name"] == "a"
+
+
+def test_masks_of_volumes_keep_the_axes_of_their_files(tmp_path: Path) -> None:
+    volume = np.stack([TRUTH, TRUTH])
+    folder = tmp_path / "truth" / "a"
+    folder.mkdir(parents=True)
+    for cell in (1, 2):
+        tifffile.imwrite(folder / f"{cell}.tif", (volume == cell).astype(np.uint8), ome=True, metadata={"axes": "TYX"})
+    _write(tmp_path / "found", volume, "TYX")
+    scores = finish(evaluate_files(tmp_path / "found", tmp_path / "truth"))
+    assert [row["name"] for row in scores["per_image"]] == ["a t0", "a t1"]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.schema.config import NormalizationConfig
 from napari_unetseg.schema.errors import InputError
-from napari_unetseg.tasks.samples import Sample, common_pixel_size, fingerprint, load_samples, prepare, split
+from napari_unetseg.tasks.samples import Sample, common_pixel_size, fingerprint, prepare, split
 
 
 def prepared(sample: Sample) -> Sample:
@@ -107,30 +105,6 @@ def test_pixel_size_is_common_or_unknown(samples: list[Sample]) -> None:
     ]
     assert common_pixel_size(sized) == (0.5, 0.3)
     assert common_pixel_size([*sized, samples[0]]) is None
-
-
-def test_stacks_are_read_plane_by_plane_with_one_stretch(tmp_path: Path) -> None:
-    stack = np.arange(3 * 16 * 20, dtype=np.uint16).reshape(3, 16, 20)
-    for folder, array in (("images", stack), ("labels", (stack > 900).astype(np.uint8))):
-        (tmp_path / folder).mkdir()
-        metadata = {"axes": "ZYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 2.0}
-        tifffile.imwrite(tmp_path / folder / "a.tif", array, ome=True, metadata=metadata)
-    planes = load_samples(tmp_path / "images", tmp_path / "labels")
-    assert [sample.name for sample in planes] == ["a.tif z0", "a.tif z1", "a.tif z2"]
-    assert len({sample.stretch for sample in planes}) == 1
-    assert planes[0].pixel_size == (0.5, 0.5)
-    np.testing.assert_array_equal(planes[2].image[0], stack[2])
-    np.testing.assert_array_equal(planes[2].labels, stack[2] > 900)
-    (volume,) = load_samples(tmp_path / "images", tmp_path / "labels", ndim=3)
-    assert volume.image.shape == (1, 3, 16, 20)
-    assert volume.pixel_size == (2.0, 0.5, 0.5)
-
-
-def test_a_3d_network_needs_stacks(tmp_path: Path) -> None:
-    for name in ("image.tif", "labels.tif"):
-        tifffile.imwrite(tmp_path / name, np.ones((16, 16), np.uint8))
-    with pytest.raises(InputError, match="needs a Z axis"):
-        load_samples(tmp_path / "image.tif", tmp_path / "labels.tif", ndim=3)
 
 
 def test_an_only_image_too_small_to_cut_means_no_validation(samples: list[Sample]) -> None:

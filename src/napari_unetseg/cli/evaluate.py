@@ -26,7 +26,11 @@ SUMMARY = {
 def evaluate(
     predicted: Annotated[Path, typer.Argument(metavar="PREDICTED", help="Label image, or folder of label images.")],
     truth: Annotated[
-        Path, typer.Argument(metavar="TRUTH", help="True labels: a file, or a folder with the same names.")
+        Path,
+        typer.Argument(
+            metavar="TRUTH",
+            help="True labels: a file, or a folder with the same names; or masks, one per cell, as for 'train'.",
+        ),
     ],
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Also draw the scores.")] = None,
     as_json: JsonFlag = False,

@@ -27,7 +27,8 @@ def train(
         Path,
         typer.Argument(
             metavar="LABELS",
-            help="Folder of label images (each object its own number) with the same names, or one file.",
+            help="Folder of label images (each object its own number) with the same names, or one file; "
+            "or a folder of masks, one per cell, for each image.",
         ),
     ],
     output: Annotated[
@@ -76,6 +77,8 @@ def train(
     """Train a U-Net on your own images and labels; the best model so far is kept in one file.
 
     Each label image has the same name as its image (or STEM_labels, STEM_masks) and gives every object its own number.
+    With one mask per cell instead, LABELS holds STEM/*.png for each image, or the folder with ID/images/ID.png and
+    ID/masks/*.png (as of the Data Science Bowl 2018) is given twice.
     """
     given = {
         "network": {"architecture": network, "width": width, "depth": depth, "ndim": ndim and int(ndim)},
@@ -94,7 +97,7 @@ def train(
         output = _check_output(output, resume=resume, overwrite=overwrite)
         settings = RecipeLayers(given, file=recipe, patch=patch)
         model = _load_start(start)
-        samples = _load(images, labels, settings.recipe(model), channel=channel, axes=axes)
+        samples = _load(images, labels, settings.recipe(model), channel=channel, axes=axes, report=report)
         final = settings.recipe(model, in_channels=samples[0].image.shape[0])
         card = _run(
             samples,
@@ -143,15 +146,18 @@ def _load_start(name: str | None) -> Model | None:
     return load_model(name)
 
 
-def _load(images: Path, labels: Path, recipe: Recipe, *, channel: list[str] | None, axes: str | None) -> list[Sample]:
+def _load(
+    images: Path, labels: Path, recipe: Recipe, *, channel: list[str] | None, axes: str | None, report: Report
+) -> list[Sample]:
+    from napari_unetseg.cli.progress import drive
     from napari_unetseg.cli.settings import channel_list
     from napari_unetseg.schema.errors import InputError
-    from napari_unetseg.tasks.samples import load_samples
+    from napari_unetseg.tasks.loading import read_samples
 
     for path in (images, labels):
         if not path.exists():
             raise InputError(f"{path}: there is no such file or folder; check the path")
-    return load_samples(
+    job = read_samples(
         images,
         labels,
         ndim=recipe.network.ndim,
@@ -159,6 +165,7 @@ def _load(images: Path, labels: Path, recipe: Recipe, *, channel: list[str] | No
         axes=axes,
         normalization=recipe.normalization,
     )
+    return drive(job, report=report)
 
 
 def _run(

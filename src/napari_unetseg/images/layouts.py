@@ -1,4 +1,4 @@
-"""How image and label files lie together: paired folders, one mask per cell, and names for outputs."""
+"""How image and label files lie together: paired files and folders, folders of masks, and names for outputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.find import ENDINGS, list_images
-from napari_unetseg.images.read import ImageSource, open_image, read_labels
+from napari_unetseg.images.masks import LabelReader, mask_folders
+from napari_unetseg.images.read import ImageSource, open_image
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
@@ -23,29 +24,56 @@ _LONGEST_NAME = 200
 
 
 def pair_files(images: str | Path, labels: str | Path) -> list[tuple[Path, Path]]:
-    """Pair two files, or files of two folders: by equal name, else equal stem, else STEM_labels, _masks or _mask."""
-    images, labels = Path(images), Path(labels)
-    if _is_single(images) and _is_single(labels):
-        return [(images, labels)]
-    if _is_single(images) or _is_single(labels):
-        raise InputError(f"{images} and {labels}: give two files or two folders, not one of each")
-    image_files, label_files = _split(images, labels)
-    free = _LabelIndex(label_files)
-    found = {image: free.take(free.by_name(image)) for image in image_files}  # equal names go before similar ones
-    found = {image: label or free.take(free.by_suffix(image)) for image, label in found.items()}
-    pairs = [(image, label) for image, label in found.items() if label is not None]
-    lonely = [image for image, label in found.items() if label is None]
+    """Pair two files, or files of two folders: by equal name, else equal stem, else STEM_labels, _masks or _mask.
+
+    In place of label files there may be folders of masks, one mask per cell: STEM/*.png or STEM/masks/*.png. Such a
+    folder can hold the image too, ID/images/ID.png and ID/masks/*.png; then `images` is the same folder as `labels`.
+    """
+    return _pair(Path(images), Path(labels), list_left=_list_pictures)
+
+
+def pair_labels(truth: str | Path, predicted: str | Path) -> list[tuple[Path, Path]]:
+    """Pair true and predicted labels as `pair_files` pairs images and labels; both may be folders of masks."""
+    return _pair(Path(truth), Path(predicted), list_left=_list_labels)
+
+
+def _pair(left: Path, right: Path, *, list_left: Callable[[Path], dict[Path, Path]]) -> list[tuple[Path, Path]]:
+    if _is_single(left) and _is_single(right):
+        return [(left, right)]
+    if _is_single(left) or _is_single(right):
+        raise InputError(
+            f"{left} and {right}: give two files or two folders, not one of each; "
+            "for one mask per cell, a folder with a folder of masks for each image"
+        )
+    right = left if left.resolve() == right.resolve() else right
+    named, right_files = _split(list_left(left), _list_labels(right))
+    free = _LabelIndex(right_files)
+    found = {path: free.take(free.by_name(name)) for path, name in named.items()}  # equal names go before similar ones
+    found = {path: label or free.take(free.by_suffix(named[path])) for path, label in found.items()}
+    pairs = [(path, label) for path, label in found.items() if label is not None]
+    lonely = [named[path] for path, label in found.items() if label is None]
     if lonely or free.left or not pairs:
-        raise InputError(_unpaired_message(images, labels, lonely=lonely, free=list(free.left)))
+        raise InputError(_unpaired_message(left, right, lonely=lonely, free=list(free.left)))
     return pairs
 
 
+def describe_masks(labels: Sequence[Path]) -> str:
+    """Say how folders of masks among the `labels` of pairs are understood; empty where all are files."""
+    folders = [path for path in labels if not _is_single(path)]
+    if not folders:
+        return ""
+    first = folders[0] / "masks" if (folders[0] / "masks").is_dir() else folders[0]
+    return (
+        f"{counted(len(folders), 'folder')} of masks, one mask per cell (as {first}): each is merged into one label map"
+    )
+
+
 def read_pair(
-    image_path: str | Path, label_path: str | Path, *, axes: str | None = None
+    image_path: str | Path, label_path: str | Path, *, axes: str | None = None, reader: LabelReader | None = None
 ) -> tuple[ImageSource, np.ndarray]:
     """Open an image and read its labels with the image's axes ([T,] [Z,] Y, X); shapes must agree."""
     image = open_image(image_path, axes=axes)
-    labels = read_labels(label_path)
+    labels = (reader or LabelReader()).read(Path(label_path))
     letters = label_axes(image.axes.letters)
     shape = tuple(image.sizes[letter] for letter in letters)
     if _without_ones(labels.shape) != _without_ones(shape) or labels.shape[-2:] != shape[-2:]:
@@ -55,29 +83,6 @@ def read_pair(
             "give labels of the same size"
         )
     return image, labels.reshape(shape)
-
-
-def merge_masks(folder: str | Path) -> np.ndarray:
-    """Merge a folder of masks, one file per cell, into one label map; the first by name keeps shared pixels."""
-    folder = Path(folder)
-    folder = folder / "masks" if (folder / "masks").is_dir() else folder
-    merged: np.ndarray | None = None
-    count = 0
-    for path in list_images(folder):
-        mask = read_labels(path) != 0
-        if merged is None:
-            merged = np.zeros(mask.shape, dtype=np.uint32)
-        if mask.shape != merged.shape:
-            raise InputError(
-                f"{path}: a mask of shape {mask.shape} among masks of {merged.shape}; all must be of one image"
-            )
-        free = mask & (merged == 0)
-        if free.any():
-            count += 1
-            merged[free] = count
-    if merged is None:
-        raise InputError(f"{folder}: holds no masks; expected one image file per cell ({' '.join(ENDINGS)})")
-    return merged
 
 
 def output_names(inputs: Sequence[Path], *, folder: Path, suffix: str) -> dict[Path, Path]:
@@ -144,13 +149,28 @@ def _is_single(path: Path) -> bool:
     return not path.is_dir() or path.suffix.lower() == ".zarr"
 
 
-def _split(images: Path, labels: Path) -> tuple[list[Path], list[Path]]:
-    """List both folders; in one folder for both, the label suffix tells them apart."""
-    image_files, label_files = list_images(images), list_images(labels)
-    if images.resolve() == labels.resolve():
-        label_files = [path for path in image_files if stem_of(path).endswith(_LABEL_SUFFIXES[1:])]
-        return [path for path in image_files if path not in label_files], label_files
-    return image_files, label_files
+def _list_pictures(folder: Path) -> dict[Path, Path]:
+    """Return the images in a folder, else those that lie beside masks (ID/images/*), with what to pair them by."""
+    pictures = {path: path for path in list_images(folder)}
+    for sample in [] if pictures else mask_folders(folder):
+        inside = list_images(sample / "images") if (sample / "images").is_dir() else []
+        if len(inside) > 1:
+            raise InputError(f"{sample / 'images'}: holds {len(inside)} images for one folder of masks; keep one")
+        pictures |= dict.fromkeys(inside, sample)
+    return pictures
+
+
+def _list_labels(folder: Path) -> dict[Path, Path]:
+    """Return the label files in a folder, else its folders of masks."""
+    return {path: path for path in list_images(folder) or mask_folders(folder)}
+
+
+def _split(left: dict[Path, Path], right: dict[Path, Path]) -> tuple[dict[Path, Path], list[Path]]:
+    """Leave to each side its own; files of one folder for both are told apart by the label suffix."""
+    if left.keys() == right.keys():
+        labels = [path for path in right if stem_of(path).endswith(_LABEL_SUFFIXES[1:])]
+        return {path: name for path, name in left.items() if path not in labels}, labels
+    return left, list(right)
 
 
 class _LabelIndex:

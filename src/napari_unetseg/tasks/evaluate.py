@@ -10,7 +10,9 @@ import numpy as np
 
 from napari_unetseg.images import layouts
 from napari_unetseg.images.axes import label_axes
-from napari_unetseg.images.read import open_image, read_labels
+from napari_unetseg.images.masks import LabelReader, mask_files
+from napari_unetseg.images.read import open_image
+from napari_unetseg.images.zarr_store import is_zarr
 from napari_unetseg.labels import metrics
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note
@@ -36,12 +38,16 @@ def evaluate_files(predicted: Path, truth: Path) -> Generator[Event, None, dict[
 
     A pair that cannot be read or compared is reported and left out.
     """
-    pairs = layouts.pair_files(truth, predicted)
+    pairs = layouts.pair_labels(truth, predicted)
+    readers = {truth: LabelReader(), predicted: LabelReader()}
+    for folder, paths in zip((truth, predicted), zip(*pairs, strict=True), strict=True):
+        if layout := layouts.describe_masks(paths):
+            yield Note(f"{folder}: {layout}")
     scores, names = [], []
     for number, (truth_path, predicted_path) in enumerate(pairs, start=1):
         error = None
         try:
-            found, wanted = read_labels(predicted_path), read_labels(truth_path)
+            found, wanted = readers[predicted].read(predicted_path), readers[truth].read(truth_path)
             letters = _axes(truth_path, predicted_path, ndim=wanted.ndim)
             if "Z" in letters and found.any() and not _spans_planes(found):
                 yield Note(
@@ -53,13 +59,17 @@ def evaluate_files(predicted: Path, truth: Path) -> Generator[Event, None, dict[
         except UnetSegError as problem:
             error = str(problem)
         yield ItemDone(truth_path.name, number, len(pairs), error=error)
+    for folder, reader in readers.items():
+        if summary := reader.summary():
+            yield Note(f"{folder}: {summary}")
     return metrics.summarize(scores, names)
 
 
 def _axes(*paths: Path, ndim: int) -> str:
     """Return the axes of the first file that declares them for all dimensions of the labels; else none."""
-    for path in paths:
-        axes = open_image(path).axes
+    for path in paths if ndim > 2 else ():
+        first = mask_files(path)[0] if path.is_dir() and not is_zarr(path) else path
+        axes = open_image(first).axes
         letters = label_axes(axes.letters)
         if not axes.is_guess and len(letters) == ndim:
             return letters

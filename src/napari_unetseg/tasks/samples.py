@@ -1,17 +1,15 @@
-"""Annotated images for training: loading them, cutting patches out of them, holding some back for validation."""
+"""Annotated images for training: checking them, holding some back for validation, and what can be told of them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from napari_unetseg.images import layouts, normalize
-from napari_unetseg.images.axes import label_axes, to_canonical
+from napari_unetseg.images import normalize
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.labels.ids import compact
 from napari_unetseg.schema.config import DecodingConfig, NormalizationConfig
@@ -38,50 +36,6 @@ class Sample:
     stretch: Stretch | None = None
     origin: str = ""
     pixel_size: tuple[float, ...] | None = None
-
-
-def load_samples(
-    images: Path,
-    labels: Path,
-    *,
-    ndim: int = 2,
-    channels: Sequence[int] | None = None,
-    axes: str | None = None,
-    normalization: NormalizationConfig | None = None,
-) -> list[Sample]:
-    """Read paired files or folders; with `ndim` 2 every plane of a stack becomes a sample, with 3 every volume.
-
-    Raises `InputError` when files do not pair up or a label map has another shape than its image.
-    """
-    samples: list[Sample] = []
-    for image_path, label_path in layouts.pair_files(images, labels):
-        source, truth = layouts.read_pair(image_path, label_path, axes=axes)
-        sizes = source.sizes
-        if ndim == 3 and sizes["Z"] == 1:
-            raise InputError(
-                f"{image_path}: a 3D network needs a Z axis, got axes {source.axes.letters}; pass --axes or --ndim 2"
-            )
-        config = normalization or NormalizationConfig()
-        stretch = None
-        if config.scope == "stack":
-            planes = (source.read(t=t, z=z, channels=channels) for t in range(sizes["T"]) for z in range(sizes["Z"]))
-            stretch = normalize.measure(planes, config=config)
-        volumes = to_canonical(truth, axes=label_axes(source.axes.letters))[:, 0]  # (T, Z, Y, X)
-        steps = [source.scale.get(letter, 0.0) for letter in "ZYX"[3 - ndim :]]
-        for t in range(sizes["T"]):
-            for z in range(sizes["Z"]) if ndim == 2 else [None]:
-                position = f" t{t}" * (sizes["T"] > 1) + f" z{z}" * (z is not None and sizes["Z"] > 1)
-                samples.append(
-                    Sample(
-                        image=source.read(t=t, z=z, channels=channels),
-                        labels=volumes[t] if z is None else volumes[t, z],
-                        name=image_path.name + position,
-                        stretch=stretch,
-                        origin=str(image_path),
-                        pixel_size=tuple(steps) if all(steps) else None,
-                    )
-                )
-    return samples
 
 
 def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: NormalizationConfig) -> list[Sample]:

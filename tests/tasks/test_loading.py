@@ -1,0 +1,73 @@
+"""Files become samples, and what was guessed or merged on the way is told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.events import Event, ItemDone, Note
+from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.loading import read_samples
+
+DATA = Path(os.environ.get("UNETSEG_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+def notes(events: list[Event]) -> list[str]:
+    return [event.message for event in events if isinstance(event, Note)]
+
+
+def test_stacks_are_read_plane_by_plane_with_one_stretch(tmp_path: Path) -> None:
+    stack = np.arange(3 * 16 * 20, dtype=np.uint16).reshape(3, 16, 20)
+    for folder, array in (("images", stack), ("labels", (stack > 900).astype(np.uint8))):
+        (tmp_path / folder).mkdir()
+        metadata = {"axes": "ZYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 2.0}
+        tifffile.imwrite(tmp_path / folder / "a.tif", array, ome=True, metadata=metadata)
+    planes = finish(read_samples(tmp_path / "images", tmp_path / "labels"))
+    assert [sample.name for sample in planes] == ["a.tif z0", "a.tif z1", "a.tif z2"]
+    assert len({sample.stretch for sample in planes}) == 1
+    assert planes[0].pixel_size == (0.5, 0.5)
+    np.testing.assert_array_equal(planes[2].image[0], stack[2])
+    np.testing.assert_array_equal(planes[2].labels, stack[2] > 900)
+    (volume,) = finish(read_samples(tmp_path / "images", tmp_path / "labels", ndim=3))
+    assert volume.image.shape == (1, 3, 16, 20)
+    assert volume.pixel_size == (2.0, 0.5, 0.5)
+
+
+def test_a_3d_network_needs_stacks(tmp_path: Path) -> None:
+    for name in ("image.tif", "labels.tif"):
+        tifffile.imwrite(tmp_path / name, np.ones((16, 16), np.uint8))
+    with pytest.raises(InputError, match="needs a Z axis"):
+        finish(read_samples(tmp_path / "image.tif", tmp_path / "labels.tif", ndim=3))
+
+
+def test_masks_are_merged_and_told(tmp_path: Path) -> None:
+    """Give image a two masks that share a column, and image b one mask."""
+    for name, columns in (("a", (slice(0, 9), slice(8, 16))), ("b", (slice(3, 9),))):
+        (tmp_path / name / "images").mkdir(parents=True)
+        (tmp_path / name / "masks").mkdir()
+        Image.new("L", (16, 16)).save(tmp_path / name / "images" / f"{name}.png")
+        for number, part in enumerate(columns):
+            mask = np.zeros((16, 16), np.uint8)
+            mask[:, part] = 255
+            Image.fromarray(mask).save(tmp_path / name / "masks" / f"{number}.png")
+    samples = finish(read_samples(tmp_path, tmp_path))
+    assert [sample.name for sample in samples] == ["a.png", "b.png"]
+    assert [int(sample.labels.max()) for sample in samples] == [2, 1]
+    events = list(read_samples(tmp_path, tmp_path))
+    layout, summary = notes(events)
+    assert "2 folders of masks, one mask per cell" in layout
+    assert "3 masks merged into 2 label maps; 16 pixels in more than one mask (most in a: 16)" in summary
+    assert [event for event in events if isinstance(event, ItemDone)][-1] == ItemDone("b.png", 2, 2)
+
+
+@pytest.mark.skipif(not (DATA / "dsb2018_kaggle_layout").is_dir(), reason="needs the data folder dsb2018_kaggle_layout")
+def test_the_layout_of_the_data_science_bowl_is_read() -> None:
+    folder = DATA / "dsb2018_kaggle_layout" / "stage1_train"
+    samples = finish(read_samples(folder, folder))
+    assert sorted(int(sample.labels.max()) for sample in samples) == [7, 7, 13, 22, 27]
