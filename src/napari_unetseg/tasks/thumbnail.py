@@ -28,9 +28,7 @@ def make_thumbnail(sample: Sample) -> str:
         for centre, size in zip(middle, pixels.shape, strict=True)
     ]
     crop = pixels[corner[0] : corner[0] + EDGE, corner[1] : corner[1] + EDGE]
-    channels = np.stack(
-        [crop] * len(sample.stretch.low)
-    )  # the stretch is for all channels
+    channels = np.stack([crop] * len(sample.stretch.low))  # the stretch is for all channels
     gray = np.clip(normalize.apply(channels, stretch=sample.stretch)[0], 0, 1)
     stream = io.BytesIO()
     Image.fromarray(np.rint(255 * gray).astype(np.uint8)).save(stream, format="PNG", optimize=True)
