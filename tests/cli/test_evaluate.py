@@ -76,3 +76,13 @@ def test_the_plot_is_a_picture(run, truth, found):
     for pair in ((found, truth), (found / "a.tif", truth / "a.tif")):
         assert run("evaluate", *pair, "--plot", "scores.png").code == 0
         assert Path("scores.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_axes_are_shown_and_can_be_given(run, draw):
+    np.save("a.npy", np.stack([draw(4)[1]] * 2))
+    result = run("evaluate", "a.npy", "a.npy", "--json")
+    assert "note: a.npy: 2 planes of 64x64 without metadata: taken for ZYX; pass --axes to change" in result.err
+    assert len(result.json["per_image"]) == 1
+    result = run("evaluate", "a.npy", "a.npy", "--axes", "TYX", "--json")
+    assert result.json["notes"] == []
+    assert len(result.json["per_image"]) == 2

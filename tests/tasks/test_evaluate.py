@@ -104,3 +104,21 @@ def test_masks_of_volumes_keep_the_axes_of_their_files(tmp_path: Path) -> None:
     _write(tmp_path / "found", volume, "TYX")
     scores = finish(evaluate_files(tmp_path / "found", tmp_path / "truth"))
     assert [row["name"] for row in scores["per_image"]] == ["a t0", "a t1"]
+
+
+def test_a_guess_of_the_axes_is_told_once_and_can_be_corrected(tmp_path: Path) -> None:
+    for folder in ("found", "truth"):
+        (tmp_path / folder).mkdir()
+        for name in "ab":
+            np.save(tmp_path / folder / f"{name}.npy", np.stack([TRUTH, TRUTH]))
+    events = list(evaluate_files(tmp_path / "found", tmp_path / "truth"))
+    guess = "2 planes of 16x16 without metadata: taken for ZYX; pass --axes to change"
+    assert [event.message for event in events if isinstance(event, Note)] == [f"a.npy and 1 other: {guess}"]
+    corrected = evaluate_files(tmp_path / "found", tmp_path / "truth", axes="TYX")
+    assert [row["name"] for row in finish(corrected)["per_image"]] == ["a.npy t0", "a.npy t1", "b.npy t0", "b.npy t1"]
+
+
+def test_what_one_side_says_is_no_guess(tmp_path: Path) -> None:
+    found = _write(tmp_path / "found", RENUMBERED, "TYX")
+    np.save(tmp_path / "truth.npy", np.stack([TRUTH, TRUTH]))
+    assert not any(isinstance(event, Note) for event in evaluate_files(found, tmp_path / "truth.npy"))

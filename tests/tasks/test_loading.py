@@ -71,3 +71,17 @@ def test_the_layout_of_the_data_science_bowl_is_read() -> None:
     folder = DATA / "dsb2018_kaggle_layout" / "stage1_train"
     samples = finish(read_samples(folder, folder))
     assert sorted(int(sample.labels.max()) for sample in samples) == [7, 7, 13, 22, 27]
+
+
+def test_a_guess_of_the_axes_is_told_once_for_all_files(tmp_path: Path) -> None:
+    """Three stacks that say nothing of themselves, of two sizes, and a plane that needs no guess."""
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+        for name, shape in {"a": (3, 16, 16), "b": (3, 16, 16), "c": (2, 20, 16), "d": (16, 16)}.items():
+            np.save(tmp_path / folder / f"{name}.npy", np.ones(shape, np.uint8))
+    assert notes(list(read_samples(tmp_path / "images", tmp_path / "labels"))) == [
+        "a.npy and 2 others: 3 planes of 16x16 without metadata: taken for ZYX; pass --axes to change"
+    ]
+    (tmp_path / "images" / "d.npy").unlink()
+    (tmp_path / "labels" / "d.npy").unlink()
+    assert notes(list(read_samples(tmp_path / "images", tmp_path / "labels", axes="TYX"))) == []

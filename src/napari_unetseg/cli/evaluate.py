@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_unetseg.cli.options import JsonFlag, VerboseFlag
+from napari_unetseg.cli.options import AxesOption, JsonFlag, VerboseFlag
 from napari_unetseg.cli.report import Report, reporting
 
 SUMMARY = {
@@ -32,13 +32,14 @@ def evaluate(
             help="True labels: a file, or a folder with the same names; or masks, one per cell, as for 'train'.",
         ),
     ],
+    axes: AxesOption = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Also draw the scores.")] = None,
     as_json: JsonFlag = False,
     verbose: VerboseFlag = False,
 ) -> None:
     """Score predicted labels against the truth: matched objects (AP, F1, PQ, SEG) and pixels (Dice, IoU)."""
     with reporting(as_json=as_json, verbose=verbose) as report:
-        scores, failed = _score(predicted, truth, report=report)
+        scores, failed = _score(predicted, truth, axes=axes, report=report)
         if scores["per_image"]:
             report.say(score_table(scores))
         if len(scores["per_image"]) > 1:
@@ -50,7 +51,9 @@ def evaluate(
         report.finish({**scores, "failed": failed, "notes": report.notes}, failed=len(failed))
 
 
-def _score(predicted: Path, truth: Path, *, report: Report) -> tuple[dict[str, Any], list[dict[str, str]]]:
+def _score(
+    predicted: Path, truth: Path, *, axes: str | None, report: Report
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
     from napari_unetseg.cli.progress import drive
     from napari_unetseg.schema.errors import InputError
     from napari_unetseg.schema.events import Event, ItemDone
@@ -66,7 +69,7 @@ def _score(predicted: Path, truth: Path, *, report: Report) -> tuple[dict[str, A
             failed.append({"item": event.item, "error": event.error})
 
     report.when_stopped = lambda: "nothing was written; run the same command again"
-    return drive(evaluate_files(predicted, truth), report=report, watch=watch), failed
+    return drive(evaluate_files(predicted, truth, axes=axes), report=report, watch=watch), failed
 
 
 def score_table(scores: dict[str, Any]) -> str:

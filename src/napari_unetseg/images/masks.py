@@ -29,7 +29,7 @@ class Merged:
     """Masks that are blank, or hidden under others."""
 
 
-def merge_masks(folder: Path) -> Merged:
+def merge_masks(folder: Path, *, axes: str | None = None) -> Merged:
     """Merge a folder of masks, one file per cell, into one label map; the first by name keeps shared pixels."""
     paths = mask_files(folder)
     if not paths:
@@ -38,7 +38,7 @@ def merge_masks(folder: Path) -> Merged:
     shared = np.zeros(0, bool)
     count = 0
     for path in paths:
-        mask = _read_mask(path)
+        mask = _read_mask(path, axes=axes)
         if path is paths[0]:
             labels, shared = np.zeros(mask.shape, np.uint32), np.zeros(mask.shape, bool)
         if mask.shape != labels.shape:
@@ -53,8 +53,8 @@ def merge_masks(folder: Path) -> Merged:
     return Merged(labels, len(paths), int(np.count_nonzero(shared)), len(paths) - count)
 
 
-def _read_mask(path: Path) -> np.ndarray:
-    ids = read_labels(path)
+def _read_mask(path: Path, *, axes: str | None) -> np.ndarray:
+    ids = read_labels(path, axes=axes)
     highest = int(ids.max())
     if 1 < highest < _MOST_GREY and np.bincount(np.maximum(ids, 0).ravel())[1:].all():
         raise InputError(
@@ -94,7 +94,7 @@ class LabelReader:
         """Return the ids in a label file, or those that a folder of masks makes."""
         if not path.is_dir() or is_zarr(path):
             return read_labels(path, axes=axes)
-        merged = merge_masks(path)
+        merged = merge_masks(path, axes=axes)
         self._merged[path.name] = merged
         return merged.labels
 

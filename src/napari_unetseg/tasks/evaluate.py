@@ -11,6 +11,7 @@ import numpy as np
 from napari_unetseg.images import layouts
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.masks import LabelReader, mask_files
+from napari_unetseg.images.notes import GroupedNotes
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.zarr_store import is_zarr
 from napari_unetseg.labels import metrics
@@ -33,22 +34,25 @@ def evaluate_series(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     return metrics.summarize(scores, [f"frame {index}" for index in range(len(scores))])
 
 
-def evaluate_files(predicted: Path, truth: Path) -> Generator[Event, None, dict[str, Any]]:
+def evaluate_files(predicted: Path, truth: Path, *, axes: str | None = None) -> Generator[Event, None, dict[str, Any]]:
     """Score paired files; counts are pooled over all of them, and each time point is an image of its own.
 
-    A pair that cannot be read or compared is reported and left out.
+    `axes` are those of all files; none: as the files say, else guessed, and told. A pair that cannot be read or
+    compared is reported and left out.
     """
     pairs = layouts.pair_labels(truth, predicted)
     readers = {truth: LabelReader(), predicted: LabelReader()}
     for folder, paths in zip((truth, predicted), zip(*pairs, strict=True), strict=True):
         if layout := layouts.describe_masks(paths):
             yield Note(f"{folder}: {layout}")
+    notes = GroupedNotes()
     scores, names = [], []
     for number, (truth_path, predicted_path) in enumerate(pairs, start=1):
         error = None
         try:
-            found, wanted = readers[predicted].read(predicted_path), readers[truth].read(truth_path)
-            letters = _axes(truth_path, predicted_path, ndim=wanted.ndim)
+            found = readers[predicted].read(predicted_path, axes=axes)
+            wanted = readers[truth].read(truth_path, axes=axes)
+            letters = _axes(truth_path, predicted_path, ndim=wanted.ndim, axes=axes, notes=notes)
             if "Z" in letters and found.any() and not _spans_planes(found):
                 yield Note(
                     f"{predicted_path.name}: no object spans two planes; segment with --link to score objects in 3D"
@@ -59,21 +63,24 @@ def evaluate_files(predicted: Path, truth: Path) -> Generator[Event, None, dict[
         except UnetSegError as problem:
             error = str(problem)
         yield ItemDone(truth_path.name, number, len(pairs), error=error)
+    for text in notes.sentences():
+        yield Note(text)
     for folder, reader in readers.items():
         if summary := reader.summary():
             yield Note(f"{folder}: {summary}")
     return metrics.summarize(scores, names)
 
 
-def _axes(*paths: Path, ndim: int) -> str:
-    """Return the axes of the first file that declares them for all dimensions of the labels; else none."""
-    for path in paths if ndim > 2 else ():
-        first = mask_files(path)[0] if path.is_dir() and not is_zarr(path) else path
-        axes = open_image(first).axes
-        letters = label_axes(axes.letters)
-        if not axes.is_guess and len(letters) == ndim:
-            return letters
-    return ""
+def _axes(*paths: Path, ndim: int, axes: str | None, notes: GroupedNotes) -> str:
+    """Return the axes of the first file that declares them for all dimensions of the labels; else the first guess."""
+    if ndim == 2:
+        return "YX"
+    files = [mask_files(path)[0] if path.is_dir() and not is_zarr(path) else path for path in paths]
+    sources = [open_image(path, axes=axes) for path in files]
+    certain = [one for one in sources if not one.axes.is_guess and len(label_axes(one.axes.letters)) == ndim]
+    chosen = (certain or sources)[0]
+    notes.add(chosen)
+    return label_axes(chosen.axes.letters)
 
 
 def _frames(

@@ -10,6 +10,7 @@ import numpy as np
 from napari_unetseg.images import layouts, normalize
 from napari_unetseg.images.axes import label_axes, to_canonical
 from napari_unetseg.images.masks import LabelReader
+from napari_unetseg.images.notes import GroupedNotes
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.config import NormalizationConfig
 from napari_unetseg.schema.errors import InputError
@@ -33,12 +34,15 @@ def read_samples(
     pairs = layouts.pair_files(images, labels)
     if layout := layouts.describe_masks([label for _, label in pairs]):
         yield Note(f"{labels}: {layout}")
-    reader = LabelReader()
+    reader, notes = LabelReader(), GroupedNotes()
     samples: list[Sample] = []
     for number, (image_path, label_path) in enumerate(pairs, start=1):
         source, truth = layouts.read_pair(image_path, label_path, axes=axes, reader=reader)
+        notes.add(source)
         samples += _cut(source, truth, ndim=ndim, channels=channels, config=normalization or NormalizationConfig())
         yield ItemDone(image_path.name, number, len(pairs))
+    for text in notes.sentences():
+        yield Note(text)
     if summary := reader.summary():
         yield Note(f"{labels}: {summary}")
     return samples

@@ -16,6 +16,7 @@ from napari_unetseg.images import normalize
 from napari_unetseg.images.axes import from_canonical
 from napari_unetseg.images.budget import available_memory, readable
 from napari_unetseg.images.normalize import Stretch
+from napari_unetseg.images.notes import sentences_of
 from napari_unetseg.images.read import ImageSource, from_array
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.labels.decode import decode
@@ -141,11 +142,11 @@ def run(
 
 def _notes(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> Iterator[Note]:
     """Yield, once each, the guesses taken about the image and what is easily misunderstood about the result."""
-    told = [note for note in (source.axes.note, *source.notes) if note]
+    told = sentences_of(source)
     if model.card.network.ndim == 2 and source.sizes["Z"] > 1 and not decoding.link_slices:
         told.append("planes are segmented one by one, a cell has a number in each; --link joins them into 3D cells")
-    for text in dict.fromkeys(note if note.startswith(source.name) else f"{source.name}: {note}" for note in told):
-        yield Note(text)
+    for text in told:
+        yield Note(f"{source.name}: {text}")
 
 
 def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int] | None) -> list[int]:
@@ -158,7 +159,7 @@ def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int
         raise InputError(
             f"{source.name}: read as {source.axes.letters}, the image has {counted(available, 'channel')}"
             f"{_colours(source)}, model '{model.card.name}' reads {wanted} ({names}); choose with --channel, "
-            f"e.g. --channel {','.join(str(index) for index in range(wanted))}, or correct the axes with --axes, e.g. --axes ZYX"
+            f"e.g. --channel {','.join(map(str, range(wanted)))}, or correct the axes with --axes, e.g. --axes ZYX"
         )
     if len(channels) != wanted:
         raise InputError(
