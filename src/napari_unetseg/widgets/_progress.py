@@ -10,7 +10,7 @@ STEPS = 1000
 
 
 class ProgressRow(QWidget):
-    """Hidden until `start`; `show_fraction` estimates the time left from the pace so far, without pauses."""
+    """Hidden until `start`; `show_fraction` estimates the time left from the pace since then."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,9 +26,12 @@ class ProgressRow(QWidget):
         self._began = time.monotonic()
         self.setVisible(False)
 
-    def start(self, text: str = "starting…") -> None:
-        """Show an empty bar that moves until the first fraction is known."""
-        self._began = time.monotonic()
+    def start(self, text: str = "starting…", *, began: float | None = None) -> None:
+        """Show an empty bar that moves until the first fraction is known.
+
+        `began` is the `time.monotonic()` of the start, for a dock opened while a job runs; none: now.
+        """
+        self._began = time.monotonic() if began is None else began
         self.bar.setRange(0, 0)
         self.bar.setVisible(True)
         self.text.setText(text)
