@@ -74,11 +74,15 @@ class ImageScores:
 
 def score(predicted: NDArray[Any], truth: NDArray[Any]) -> ImageScores:
     """Compare one label map with its truth; pixels where the truth is -1 count for nothing."""
-    pairs = _compare(predicted, truth)
+    return score_pairs(overlaps_with_truth(predicted, truth))
+
+
+def score_pairs(pairs: Overlaps) -> ImageScores:
+    """Score what `overlaps_with_truth` has found."""
     # An object all of whose pixels are ignored has no area left, and is none.
     objects_truth = int(np.count_nonzero(pairs.first_area[1:]))
     objects_predicted = int(np.count_nonzero(pairs.second_area[1:]))
-    matched = _matched(pairs)
+    matched = matched_pairs(pairs)
     shared, union, iou = pairs.shared[matched], pairs.union[matched], pairs.iou[matched]
     counts = []
     for percent in THRESHOLDS:
@@ -88,6 +92,29 @@ def score(predicted: NDArray[Any], truth: NDArray[Any]) -> ImageScores:
     covers_half = 2 * pairs.shared > pairs.first_area[pairs.first]
     seg_sum = float(pairs.iou[covers_half].sum())
     return ImageScores(tuple(counts), seg_sum, pairs.foreground, objects_predicted, objects_truth)
+
+
+def overlaps_with_truth(predicted: NDArray[Any], truth: NDArray[Any]) -> Overlaps:
+    """Return which true objects (first) share pixels with which predicted ones (second)."""
+    if predicted.shape != truth.shape:
+        raise InputError(
+            f"prediction has shape {predicted.shape}, truth has shape {truth.shape}; compare images of the same size"
+        )
+    if check_ids(predicted)[0] < 0:
+        raise InputError("a prediction cannot hold -1 (ignore), only the truth can; set those pixels to 0")
+    return count_overlaps(truth, predicted)
+
+
+def matched_pairs(pairs: Overlaps) -> NDArray[np.intp]:
+    """Return the pairs with an IoU of 0.5 or more, each object in one of them at most.
+
+    Above 0.5 no two pairs share an object. At exactly 0.5 an object can be the union of two halves, which are in no
+    other pair; either half is as good, and the one with the lower id is taken. So there is nothing to optimise.
+    """
+    matched = np.flatnonzero(2 * pairs.shared >= pairs.union)
+    for side in (pairs.first, pairs.second):
+        matched = matched[np.unique(side[matched], return_index=True)[1]]
+    return matched
 
 
 def summarize(scores: Sequence[ImageScores], names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -131,28 +158,6 @@ def _row(image: ImageScores, name: str) -> dict[str, Any]:
         "seg": image.seg,
         "dice": dice(image.histogram),
     }
-
-
-def _compare(predicted: NDArray[Any], truth: NDArray[Any]) -> Overlaps:
-    if predicted.shape != truth.shape:
-        raise InputError(
-            f"prediction has shape {predicted.shape}, truth has shape {truth.shape}; compare images of the same size"
-        )
-    if check_ids(predicted)[0] < 0:
-        raise InputError("a prediction cannot hold -1 (ignore), only the truth can; set those pixels to 0")
-    return count_overlaps(truth, predicted)
-
-
-def _matched(pairs: Overlaps) -> NDArray[np.intp]:
-    """Return the pairs with an IoU of 0.5 or more, each object in one of them at most.
-
-    Above 0.5 no two pairs share an object. At exactly 0.5 an object can be the union of two halves, which are in no
-    other pair; either half is as good, and the one with the lower id is taken. So there is nothing to optimise.
-    """
-    matched = np.flatnonzero(2 * pairs.shared >= pairs.union)
-    for side in (pairs.first, pairs.second):
-        matched = matched[np.unique(side[matched], return_index=True)[1]]
-    return matched
 
 
 def _key(percent: int) -> str:
