@@ -217,3 +217,18 @@ def test_thresholds_reach_the_decoder(run, images, model):
 def test_verbose_shows_the_traceback_of_a_refusal(run, model):
     assert "Traceback" in run("segment", "none.tif", "-o", "out", "-m", model, "-v").err
     assert "Traceback" not in run("segment", "none.tif", "-o", "out", "-m", model).err
+
+
+def test_a_grey_picture_in_colour_is_taken_as_grey(run, model, draw):
+    from PIL import Image
+
+    grey = (draw(4)[0] // 5).astype(np.uint8)
+    Image.fromarray(np.stack([grey] * 3, axis=-1)).save("grey.png")
+    result = run("segment", "grey.png", "-o", "out", "-m", model, "--json")
+    assert result.code == 0, result.err
+    assert result.json["objects"] == 4
+    assert "note: grey.png: its colours are equal, taken as grey" in result.err
+    Image.fromarray(np.stack([grey, grey, grey // 2], axis=-1)).save("colour.png")
+    result = run("segment", "colour.png", "-o", "out", "-m", model)
+    assert result.code == 1
+    assert "--channel" in result.err

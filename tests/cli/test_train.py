@@ -214,3 +214,13 @@ def test_one_mask_per_cell_is_understood_and_told(run, images, draw):
     assert result.json["objects"] == 7
     assert "note: masks: 3 folders of masks, one mask per cell (as masks/a)" in result.err
     assert "note: masks: 7 masks merged into 3 label maps" in result.err
+
+
+def test_a_start_model_decides_about_grey_pictures_in_colour(model, tmp_path, monkeypatch):
+    from napari_unetseg.tasks.model import load_model
+
+    monkeypatch.chdir(tmp_path)
+    Path("r.toml").write_text("[network]\nin_channels = 3\n")
+    assert RecipeLayers({}, file=None, patch=None).in_channels(None) is None
+    assert RecipeLayers({}, file=Path("r.toml"), patch=None).in_channels(None) == 3
+    assert RecipeLayers({}, file=Path("r.toml"), patch=None).in_channels(load_model(model)) == 1

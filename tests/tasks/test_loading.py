@@ -85,3 +85,38 @@ def test_a_guess_of_the_axes_is_told_once_for_all_files(tmp_path: Path) -> None:
     (tmp_path / "images" / "d.npy").unlink()
     (tmp_path / "labels" / "d.npy").unlink()
     assert notes(list(read_samples(tmp_path / "images", tmp_path / "labels", axes="TYX"))) == []
+
+
+@pytest.fixture
+def in_colour(tmp_path: Path) -> Path:
+    """Give images a (grey), b and c (grey in colour) with a label in each."""
+    rng = np.random.default_rng(0)
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for name in "abc":
+        grey = rng.integers(0, 200, (16, 16), dtype=np.uint8)
+        Image.fromarray(grey if name == "a" else np.stack([grey] * 3, axis=-1)).save(tmp_path / f"images/{name}.png")
+        Image.fromarray(np.eye(16, dtype=np.uint8)).save(tmp_path / f"labels/{name}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("in_channels", [None, 1])
+def test_grey_pictures_in_colour_are_taken_as_grey(in_colour: Path, in_channels: int | None) -> None:
+    job = read_samples(in_colour / "images", in_colour / "labels", in_channels=in_channels)
+    assert notes(list(job)) == ["2 images in colour, but with equal colours: taken as grey"]
+    samples = finish(read_samples(in_colour / "images", in_colour / "labels", in_channels=in_channels))
+    assert [sample.image.shape for sample in samples] == [(1, 16, 16)] * 3
+    assert all(len(sample.stretch.low) == len(sample.stretch.high) == 1 for sample in samples if sample.stretch)
+
+
+def test_colours_stay_where_the_network_sees_colours(in_colour: Path) -> None:
+    def channels(**options: int) -> list[int]:
+        samples = finish(read_samples(in_colour / "images", in_colour / "labels", **options))
+        return [sample.image.shape[0] for sample in samples]
+
+    assert channels(in_channels=3) == [1, 3, 3]
+    red = np.zeros((16, 16, 3), np.uint8)
+    red[..., 0] = 9
+    Image.fromarray(red).save(in_colour / "images" / "c.png")
+    assert channels() == [1, 3, 3]
+    assert channels(in_channels=1) == [1, 1, 3]

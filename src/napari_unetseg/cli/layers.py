@@ -24,6 +24,12 @@ class RecipeLayers:
         self.patch = patch
         self.where = "train" if file is None else str(file)
 
+    def in_channels(self, model: Model | None) -> int | None:
+        """Return the channels that the start model or the file fixes; none if the images decide."""
+        network = self.file.get("network", {})
+        channels = network.get("in_channels") if isinstance(network, Mapping) else None
+        return channels if model is None else model.card.network.in_channels
+
     def recipe(self, model: Model | None, *, in_channels: int | None = None) -> Recipe:
         """Return the recipe for images of `in_channels`."""
         layers: list[Mapping[str, Any]] = [{} if model is None else _recipe_of(model), self.file, self.given]

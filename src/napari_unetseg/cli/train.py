@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +14,7 @@ from napari_unetseg.cli.report import Report, reporting
 if TYPE_CHECKING:
     from napari_unetseg.schema.card import ModelCard
     from napari_unetseg.schema.config import Recipe
+    from napari_unetseg.schema.events import Event
     from napari_unetseg.tasks.model import Model
     from napari_unetseg.tasks.samples import Sample
 
@@ -93,11 +95,15 @@ def train(
     }
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.layers import RecipeLayers
+        from napari_unetseg.cli.progress import drive
 
         output = _check_output(output, resume=resume, overwrite=overwrite)
         settings = RecipeLayers(given, file=recipe, patch=patch)
         model = _load_start(start)
-        samples = _load(images, labels, settings.recipe(model), channel=channel, axes=axes, report=report)
+        job = _reading(
+            images, labels, settings.recipe(model), channel, axes=axes, in_channels=settings.in_channels(model)
+        )
+        samples = drive(job, report=report)
         final = settings.recipe(model, in_channels=samples[0].image.shape[0])
         card = _run(
             samples,
@@ -146,10 +152,15 @@ def _load_start(name: str | None) -> Model | None:
     return load_model(name)
 
 
-def _load(
-    images: Path, labels: Path, recipe: Recipe, *, channel: list[str] | None, axes: str | None, report: Report
-) -> list[Sample]:
-    from napari_unetseg.cli.progress import drive
+def _reading(
+    images: Path,
+    labels: Path,
+    recipe: Recipe,
+    channel: list[str] | None,
+    *,
+    axes: str | None,
+    in_channels: int | None,
+) -> Generator[Event, None, list[Sample]]:
     from napari_unetseg.cli.settings import channel_list
     from napari_unetseg.schema.errors import InputError
     from napari_unetseg.tasks.loading import read_samples
@@ -157,15 +168,15 @@ def _load(
     for path in (images, labels):
         if not path.exists():
             raise InputError(f"{path}: there is no such file or folder; check the path")
-    job = read_samples(
+    return read_samples(
         images,
         labels,
         ndim=recipe.network.ndim,
         channels=channel_list(channel),
         axes=axes,
         normalization=recipe.normalization,
+        in_channels=in_channels,
     )
-    return drive(job, report=report)
 
 
 def _run(
@@ -180,7 +191,7 @@ def _run(
     report: Report,
 ) -> ModelCard:
     from napari_unetseg.cli.progress import drive
-    from napari_unetseg.schema.events import Event, Saved
+    from napari_unetseg.schema.events import Saved
     from napari_unetseg.schema.words import counted
     from napari_unetseg.tasks import train as task
 

@@ -15,6 +15,7 @@ import pandas as pd
 from napari_unetseg.images import normalize
 from napari_unetseg.images.axes import from_canonical
 from napari_unetseg.images.budget import available_memory, readable
+from napari_unetseg.images.grey import is_grey
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.images.notes import sentences_of
 from napari_unetseg.images.read import ImageSource, from_array
@@ -72,7 +73,7 @@ def segment(
     axes
         Letters of the axes, such as "ZYX" or "YXS"; none: guessed from the shape.
     channels
-        Channels the model reads, in its order; needed when the image has more.
+        Channels the model reads, in its order; needed when the image has more, unless it is grey saved in colour.
     tiling
         Tile, device and precision; none: chosen from the machine.
     decoding
@@ -107,7 +108,9 @@ def run(
     """
     began = time.monotonic()
     decoding = decoding or model.card.decoding
-    channels = choose_channels(source, model=model, channels=channels)
+    given, channels = channels, choose_channels(source, model=model, channels=channels)
+    if given is None and len(channels) < source.sizes["C"]:
+        yield Note(f"{source.name}: its colours are equal, taken as grey")
     predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
     yield from _notes(source, model=model, decoding=decoding)
     frames = list(_frames(source, ndim=model.card.network.ndim))
@@ -156,6 +159,8 @@ def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int
     if channels is None:
         if available == wanted:
             return list(range(wanted))
+        if wanted == 1 and is_grey(source):
+            return [0]
         raise InputError(
             f"{source.name}: read as {source.axes.letters}, the image has {counted(available, 'channel')}"
             f"{_colours(source)}, model '{model.card.name}' reads {wanted} ({names}); choose with --channel, "
