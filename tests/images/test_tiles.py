@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unetseg.images.tiles import TilePlan, choose_tile, plan, read_mirrored
+from napari_unetseg.images.tiles import TilePlan, check_tile, choose_tile, plan, read_mirrored
 from napari_unetseg.schema.errors import InputError
 
 
@@ -169,3 +169,10 @@ def test_a_chosen_tile_fits_the_budget(shape, budget) -> None:
     reads = [t.read for t in plan(shape, tile=tile, halo=halo, divisor=divisor).tiles]
     largest = max(math.prod(r.stop - r.start for r in read) for read in reads)
     assert largest * 2 <= budget or tile[1:] == (16, 16)
+
+
+def test_a_tile_edge_is_checked_without_an_image():
+    check_tile(None, divisor=(16, 16))
+    check_tile(64, divisor=(16, 16))
+    with pytest.raises(InputError, match="multiple of 16"):
+        check_tile(250, divisor=(16, 16))

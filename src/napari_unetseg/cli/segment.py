@@ -77,13 +77,14 @@ def segment(
         channels = channel_list(channel)
         paths = find_images(inputs)
 
+        from napari_unetseg.images.tiles import check_tile
         from napari_unetseg.tasks.batch import segment_files
         from napari_unetseg.tasks.device import choose_device
         from napari_unetseg.tasks.model import load_model
 
         choose_device(tiling.device)
         loaded = load_model(model)
-        _check_tile(tile, divisor=loaded.network.divisor)
+        check_tile(tile, divisor=loaded.network.divisor)
         changes = {
             "threshold": threshold,
             "seed_threshold": seed_threshold,
@@ -136,15 +137,6 @@ def _existing(*, resume: bool, overwrite: bool, folder: Path) -> Literal["error"
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: this is a file; give a folder for the results with -o")
     return "skip" if resume else "overwrite" if overwrite else "error"
-
-
-def _check_tile(tile: int | None, *, divisor: tuple[int, ...]) -> None:
-    """Refuse, once for all files, a tile that does not fit the network."""
-    from napari_unetseg.images.tiles import plan
-
-    if tile is not None:
-        edges = (tile,) * len(divisor)
-        plan(edges, tile=edges, halo=(0,) * len(divisor), divisor=divisor)
 
 
 def _row(item: ItemDone, *, path: Path, axes: str | None) -> dict[str, Any]:

@@ -62,6 +62,13 @@ def plan(shape: tuple[int, ...], *, tile: tuple[int, ...], halo: tuple[int, ...]
     return TilePlan(shape=tuple(shape), padded=padded, tiles=tiles)
 
 
+def check_tile(tile: int | None, *, divisor: tuple[int, ...]) -> None:
+    """Refuse, once for all images, a tile edge that does not fit the network."""
+    if tile is not None:
+        edges = (tile,) * len(divisor)
+        _check(edges, tile=edges, halo=(0,) * len(divisor), divisor=divisor)
+
+
 def read_mirrored(image: Any, *, plan: TilePlan, region: tuple[slice, ...]) -> npt.NDArray[Any]:
     """Copy a `region` (in padded coordinates) of the mirror-extended `image` (C, ...spatial) into a contiguous array.
 

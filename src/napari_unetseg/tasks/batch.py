@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from napari_unetseg.images import layouts
 from napari_unetseg.images.atomic import check_folder
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.read import open_image
+from napari_unetseg.images.results import Format, Result, results_of
 from napari_unetseg.images.write import LabelWriter, write_text
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
@@ -35,7 +35,7 @@ class _Job:
     channels: Sequence[int] | None
     tiling: TilingConfig | None
     decoding: DecodingConfig | None
-    format: Literal["tiff", "zarr"]
+    format: Format
 
 
 def segment_files(
@@ -47,7 +47,7 @@ def segment_files(
     channels: Sequence[int] | None = None,
     tiling: TilingConfig | None = None,
     decoding: DecodingConfig | None = None,
-    format: Literal["tiff", "zarr"] = "tiff",  # noqa: A002 - the word users know
+    format: Format = "tiff",  # noqa: A002 - the word users know
     existing: Existing = "error",
 ) -> Generator[Event, None, list[ItemDone]]:
     """Write `STEM_labels.tif` (or `.zarr`) and `STEM_objects.csv` into `folder` for each input.
@@ -55,13 +55,11 @@ def segment_files(
     `existing` says what to do where a result stands: refuse before any work, skip that input, or replace the result.
     Returns one `ItemDone` per input, with its error if it failed.
     """
-    ending = "_labels.zarr" if format == "zarr" else "_labels.tif"
-    labels = layouts.output_names(inputs, folder=folder, suffix=ending)
-    tables = layouts.output_names(inputs, folder=folder, suffix="_objects.csv")
-    standing = [path for path in inputs if labels[path].exists() or tables[path].exists()]
+    places = results_of(inputs, folder=folder, format=format)
+    standing = [place.labels for place in places.values() if place.is_begun]
     if standing and existing == "error":
         raise InputError(
-            f"{labels[standing[0]]}: {len(standing)} of {counted(len(inputs), 'result')} there already; "
+            f"{standing[0]}: {len(standing)} of {counted(len(inputs), 'result')} there already; "
             "pass --resume to keep and skip them, --overwrite to replace them, or choose another folder"
         )
     _make_folder(folder)
@@ -69,21 +67,22 @@ def segment_files(
     results: list[ItemDone] = []
     for number, path in enumerate(inputs, start=1):
         began = time.monotonic()
-        if existing == "skip" and labels[path].exists() and tables[path].exists():
-            yield Note(f"{path.name}: kept {labels[path].name}, made before")
-            results.append(ItemDone(path.name, number, len(inputs), output=labels[path]))
+        place = places[path]
+        if existing == "skip" and place.is_complete:
+            yield Note(f"{path.name}: kept {place.labels.name}, made before")
+            results.append(ItemDone(path.name, number, len(inputs), output=place.labels))
             yield results[-1]
             continue
         error, objects = None, 0
         try:
-            objects = yield from _segment_file(path, output=labels[path], table=tables[path], job=job)
+            objects = yield from _segment_file(path, place=place, job=job)
         except UnetSegError as problem:
             error = str(problem)
         except Exception as problem:
             logger.debug("%s failed", path, exc_info=True)
             error = f"{path}: unexpected {type(problem).__name__}: {problem}; run again with -v for details"
         seconds = time.monotonic() - began
-        output = None if error else labels[path]
+        output = None if error else place.labels
         results.append(ItemDone(path.name, number, len(inputs), output, objects, seconds, error))
         yield results[-1]
     return results
@@ -97,18 +96,18 @@ def _make_folder(folder: Path) -> None:
     check_folder(folder / "labels")
 
 
-def _segment_file(path: Path, *, output: Path, table: Path, job: _Job) -> Generator[Event, None, int]:
+def _segment_file(path: Path, *, place: Result, job: _Job) -> Generator[Event, None, int]:
     source = open_image(path, axes=job.axes)
     letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
     shape = tuple(source.sizes[letter] for letter in letters)
-    table.unlink(missing_ok=True)  # written last, it says that its labels are complete
+    place.table.unlink(missing_ok=True)  # written last, it says that its labels are complete
     with LabelWriter(
-        output, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
+        place.labels, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
     ) as writer:
         result = yield from segment.run(
             source, model=job.model, tiling=job.tiling, decoding=job.decoding, channels=job.channels, writer=writer
         )
-    yield Saved(output)
-    write_text(table, result.table.to_csv(index=False))
-    yield Saved(table)
+    yield Saved(place.labels)
+    write_text(place.table, result.table.to_csv(index=False))
+    yield Saved(place.table)
     return result.objects

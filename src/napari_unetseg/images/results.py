@@ -1,0 +1,37 @@
+"""Where the results of an image lie: its label image and its table of objects in the output folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from napari_unetseg.images.layouts import output_names
+
+Format = Literal["tiff", "zarr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The two files made from one image; the table is written last."""
+
+    labels: Path
+    table: Path
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether one of the files is there."""
+        return self.labels.exists() or self.table.exists()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether both files are there, so that the image can be left out."""
+        return self.labels.exists() and self.table.exists()
+
+
+def results_of(inputs: Sequence[Path], *, folder: Path, format: Format) -> dict[Path, Result]:  # noqa: A002
+    """Name the results of each input: STEM_labels.tif (or .zarr) and STEM_objects.csv, never one name for two."""
+    labels = output_names(inputs, folder=folder, suffix="_labels.zarr" if format == "zarr" else "_labels.tif")
+    tables = output_names(inputs, folder=folder, suffix="_objects.csv")
+    return {path: Result(labels[path], tables[path]) for path in labels}
