@@ -126,3 +126,22 @@ def test_from_canonical_refuses_what_it_would_lose() -> None:
 @pytest.mark.parametrize(("axes", "expected"), [("TCZYX", "TZYX"), ("YXS", "YX"), ("XYZ", "ZYX"), ("CYX", "YX")])
 def test_label_axes(axes: str, expected: str) -> None:
     assert label_axes(axes) == expected
+
+
+@pytest.mark.parametrize(
+    ("declared", "note"),
+    [
+        ("ZYX", "the file says ZYX, --axes says TYX: using TYX"),
+        ("tyx", ""),
+        ("QYX", ""),
+        ("YX", ""),
+        (None, ""),
+    ],
+)
+def test_a_request_against_the_file_is_told(declared: str | None, note: str) -> None:
+    axes = resolve_axes((4, 8, 8), declared=declared, requested="tyx")
+    assert (axes.letters, axes.note) == ("TYX", note)
+
+
+def test_samples_and_channels_are_no_contradiction() -> None:
+    assert resolve_axes((8, 8, 3), declared="YXS", requested="YXC").note == ""

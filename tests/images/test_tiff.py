@@ -230,3 +230,19 @@ def test_bad_indices_are_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=r"a\.tif"):
             source.read(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "is_told"),
+    [
+        ({"ome": True, "metadata": {"axes": "ZYX"}}, True),
+        ({"imagej": True, "metadata": {"axes": "ZYX"}}, True),
+        ({"metadata": None, "photometric": "minisblack"}, False),
+    ],
+    ids=["ome", "imagej", "plain"],
+)
+def test_axes_against_the_metadata_are_obeyed_and_told(options: dict[str, Any], is_told: bool, tmp_path: Path) -> None:
+    source = open_image(save(tmp_path / "a.tif", np.zeros((3, 8, 8), np.uint8), **options), axes="TYX")
+    assert source.axes.letters == "TYX"
+    told = "a.tif: the file says ZYX, --axes says TYX: using TYX"
+    assert source.notes == ((told,) if is_told else ())

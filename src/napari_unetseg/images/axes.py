@@ -45,7 +45,8 @@ def resolve_axes(
     shape = tuple(int(length) for length in shape)
     _check_lengths(shape)
     if requested is not None:
-        return Axes(_check_letters(requested, shape, origin="requested"), is_guess=False, note="")
+        letters = _check_letters(requested, shape, origin="requested")
+        return Axes(letters, is_guess=False, note=_contradiction_note(letters, declared, shape))
     if declared is None:
         letters = _guess(shape, dtype)
         return Axes(letters, is_guess=_is_ambiguous(letters), note=_guess_note(letters, shape))
@@ -198,6 +199,16 @@ def _guess_note(letters: str, shape: tuple[int, ...]) -> str:
     words = {"T": "time point", "Z": "plane", "C": "channel", "S": "colour sample"}
     counts = [counted(by_letter[letter], words[letter]) for letter in letters if letter in words]
     return f"{' x '.join(counts)} of {planes} without metadata: taken for {letters}; pass --axes to change"
+
+
+def _contradiction_note(letters: str, declared: str | None, shape: tuple[int, ...]) -> str:
+    """Say that the user's letters go against those of the file, if it has some; samples and channels are one."""
+    said = (declared or "").upper()
+    if len(said) != len(shape) or _unknown_letters(said) or not _is_usable(said):
+        return ""
+    if said.replace("S", "C") == letters.replace("S", "C"):
+        return ""
+    return f"the file says {said}, --axes says {letters}: using {letters}"
 
 
 def _many_channels_note(letters: str, shape: tuple[int, ...]) -> str:

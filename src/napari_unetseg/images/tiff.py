@@ -199,6 +199,8 @@ def _shape_and_letters(series: tifffile.TiffPageSeries) -> tuple[tuple[int, ...]
 def _resolve(path: Path, series: tifffile.TiffPageSeries, *, requested: str | None) -> Axes:
     shape, letters = _shape_and_letters(series)
     dtype = np.dtype(series.dtype)
+    if requested is not None and series.kind not in _SELF_DESCRIBING:
+        return axes_of(shape, declared=None, requested=requested, dtype=dtype, name=str(path))
     axes = axes_of(shape, declared=letters, requested=requested, dtype=dtype, name=str(path))
     if requested is None and letters == "SYX" and series.kind not in ("ome", "imagej"):
         what = f"{shape[0]} planes of {shape[1]}x{shape[2]} stored as colour samples"
