@@ -33,6 +33,17 @@ def suggested_axes(layer: Image) -> str:
     return from_array(data, name=layer.name).axes.letters
 
 
+def label_letters(layer: Labels, *, image: Image | None = None) -> str:
+    """Return axis letters of a label map: its own, else those of its image, else a guess; none if it has no such axes.
+
+    A guess takes a third axis for Z.
+    """
+    own = "".join(label.upper() for label in layer.axis_labels)
+    ndim = data_of(layer).ndim
+    candidates = [own, label_axes(suggested_axes(image)) if image is not None else "", "YX", "ZYX", "TZYX"]
+    return next((one for one in candidates if len(one) == ndim and one == label_axes(one) and one.endswith("YX")), "")
+
+
 def source_of(layer: Image, *, axes: str | None = None) -> ImageSource:
     """Return the layer as a lazy image with `axes` (none: suggested) and its pixel size in µm where it has a unit."""
     letters = axes or suggested_axes(layer)
@@ -117,11 +128,18 @@ def replace_labels(layer: Labels, data: np.ndarray) -> None:
     old = layer.data
     if old.shape != data.shape:
         raise InputError(f"layer '{layer.name}' has shape {old.shape}, the result {data.shape}; rename or remove it")
-    changed = np.nonzero(np.asarray(old) != data)
+    replace_box(layer, tuple(slice(0, length) for length in data.shape), data)
+
+
+def replace_box(layer: Labels, box: tuple[slice, ...], data: np.ndarray) -> None:
+    """Write `data` into one box of an editable layer as one step that napari's undo takes back."""
+    old = np.asarray(layer.data[box])
+    changed = np.nonzero(old != data)
     if len(changed[0]) == 0:
         return
+    where = tuple(index + side.start for index, side in zip(changed, box, strict=True))
     with layer.block_history():
-        layer.data_setitem(changed, data[changed].astype(old.dtype, copy=False))
+        layer.data_setitem(where, data[changed].astype(old.dtype, copy=False))
 
 
 def _position(axes: str, letter: str) -> int:
