@@ -232,3 +232,19 @@ def test_a_grey_picture_in_colour_is_taken_as_grey(run, model, draw):
     result = run("segment", "colour.png", "-o", "out", "-m", model)
     assert result.code == 1
     assert "--channel" in result.err
+
+
+def test_every_image_is_opened_once(run, images, model, monkeypatch):
+    from napari_unetseg.images import read
+    from napari_unetseg.tasks import batch
+
+    opened, real = [], read.open_image
+
+    def counting(path, **options):
+        opened.append(Path(path).name)
+        return real(path, **options)
+
+    for module in (batch, read):
+        monkeypatch.setattr(module, "open_image", counting)
+    assert run("segment", images, "-o", "out", "-m", model).code == 0
+    assert opened == ["a.tif", "b.tif", "c.tif"]

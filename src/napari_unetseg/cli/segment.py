@@ -104,7 +104,7 @@ def segment(
             existing=existing,
         )
         items = run(job, total=len(paths), report=report, overwrite=overwrite)
-        rows = [_row(item, path=path, axes=axes) for item, path in zip(items, paths, strict=True)]
+        rows = [_row(item, path=path) for item, path in zip(items, paths, strict=True)]
         _tell(rows, model=loaded.card.name, report=report)
 
 
@@ -139,7 +139,7 @@ def _existing(*, resume: bool, overwrite: bool, folder: Path) -> Literal["error"
     return "skip" if resume else "overwrite" if overwrite else "error"
 
 
-def _row(item: ItemDone, *, path: Path, axes: str | None) -> dict[str, Any]:
+def _row(item: ItemDone, *, path: Path) -> dict[str, Any]:
     """Return what the table and the JSON object say of one input."""
     row: dict[str, Any] = {"input": path, "output": item.output, "error": item.error}
     if item.error is not None:
@@ -149,21 +149,10 @@ def _row(item: ItemDone, *, path: Path, axes: str | None) -> dict[str, Any]:
     return {
         **row,
         "status": "done",
-        "axes": _axes(path, axes=axes),
+        "axes": item.axes,
         "objects": item.objects,
         "seconds": round(item.seconds, 2),
     }
-
-
-def _axes(path: Path, *, axes: str | None) -> str:
-    from napari_unetseg.images.read import open_image
-    from napari_unetseg.schema.errors import UnetSegError
-
-    try:
-        found = open_image(path, axes=axes).axes
-    except UnetSegError:  # it was there a moment ago, and its result stands
-        return "?"
-    return f"{found.letters} (guess)" if found.is_guess else found.letters
 
 
 def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None:

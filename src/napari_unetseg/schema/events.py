@@ -26,6 +26,8 @@ class ItemDone:
     objects: int = 0
     seconds: float = 0.0
     error: str | None = None
+    axes: str = ""
+    """How an image was read, such as "ZYX", or "ZYX (guess)"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,9 @@ def segment_files(
             results.append(ItemDone(path.name, number, len(inputs), output=place.labels))
             yield results[-1]
             continue
-        error, objects = None, 0
+        error, objects, read_as = None, 0, ""
         try:
-            objects = yield from _segment_file(path, place=place, job=job)
+            objects, read_as = yield from _segment_file(path, place=place, job=job)
         except UnetSegError as problem:
             error = str(problem)
         except Exception as problem:
@@ -83,7 +83,7 @@ def segment_files(
             error = f"{path}: unexpected {type(problem).__name__}: {problem}; run again with -v for details"
         seconds = time.monotonic() - began
         output = None if error else place.labels
-        results.append(ItemDone(path.name, number, len(inputs), output, objects, seconds, error))
+        results.append(ItemDone(path.name, number, len(inputs), output, objects, seconds, error, read_as))
         yield results[-1]
     return results
 
@@ -96,7 +96,8 @@ def _make_folder(folder: Path) -> None:
     check_folder(folder / "labels")
 
 
-def _segment_file(path: Path, *, place: Result, job: _Job) -> Generator[Event, None, int]:
+def _segment_file(path: Path, *, place: Result, job: _Job) -> Generator[Event, None, tuple[int, str]]:
+    """Return the number of objects, and the axes as they were read."""
     source = open_image(path, axes=job.axes)
     letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
     shape = tuple(source.sizes[letter] for letter in letters)
@@ -110,4 +111,4 @@ def _segment_file(path: Path, *, place: Result, job: _Job) -> Generator[Event, N
     yield Saved(place.labels)
     write_text(place.table, result.table.to_csv(index=False))
     yield Saved(place.table)
-    return result.objects
+    return result.objects, f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
