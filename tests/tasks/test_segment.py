@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from napari_unetseg.images.crop import crop
 from napari_unetseg.images.read import from_array
 from napari_unetseg.networks import registry
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import DecodingConfig, NetworkConfig, NormalizationConfig, TargetConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
-from napari_unetseg.schema.events import Note, TileDone
+from napari_unetseg.schema.events import LabelsPart, Note, TileDone
 from napari_unetseg.tasks import segment as task
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model
@@ -184,9 +185,43 @@ def test_progress_and_notes() -> None:
     source = from_array(stack(3, 40, 40), name="cells")
     events = list(task.run(source, model=make_model(), tiling=TilingConfig(tile=32)))
     tiles = [event for event in events if isinstance(event, TileDone)]
-    assert [event.done for event in tiles] == list(range(1, 13))
+    assert [event.done for event in tiles] == [0, 0, 0, *range(1, 13)]  # planes are measured, then segmented
     assert {event.total for event in tiles} == {12}
     assert any(isinstance(event, Note) and "ZYX" in event.message for event in events)
+
+
+def test_a_preview_hands_over_tiles_then_planes() -> None:
+    image = stack(3, 40, 40)
+    parts = [
+        event
+        for event in task.run(
+            from_array(image, axes="ZYX"), model=make_model(), tiling=TilingConfig(tile=32), preview=True
+        )
+        if isinstance(event, LabelsPart)
+    ]
+    assert [part.is_final for part in parts] == [False, False, False, False, True] * 3
+    seen = np.zeros((1, *image.shape), np.uint32)
+    for part in parts:
+        seen[part.region] = part.labels
+        assert part.is_final == (part.maps is not None)
+    np.testing.assert_array_equal(seen[0], task.segment(image, model=make_model(), axes="ZYX"))
+    assert [set(np.unique(part.labels)) - {0} for part in parts[5:10:4]] == [{3, 4}, {3, 4}]
+
+
+def test_the_parts_of_a_volume_are_volumes() -> None:
+    job = task.run(from_array(stack(8, 20, 24), axes="ZYX"), model=make_model(ndim=3), preview=True)
+    (part,) = [event for event in job if isinstance(event, LabelsPart)]
+    assert part.region == (slice(0, 1), slice(0, 8), slice(0, 20), slice(0, 24))
+    assert part.labels.shape == (8, 20, 24)
+
+
+def test_a_cut_is_stretched_as_its_plane_is() -> None:
+    """Alone, the noise of the empty corner would be stretched to cells."""
+    image = stack(40, 40)
+    image[30:, 30:] += np.random.default_rng(0).integers(0, 9, (10, 10), dtype=np.uint16)
+    corner = {"Y": slice(24, 40), "X": slice(24, 40)}
+    assert not finish(task.run(crop(from_array(image), corner), model=make_model())).objects
+    assert task.segment(image[24:, 24:], model=make_model()).any()
 
 
 def test_each_plane_may_be_stretched_on_its_own() -> None:

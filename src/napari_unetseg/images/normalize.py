@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +35,23 @@ def measure(planes: Iterable[npt.ArrayLike], *, config: NormalizationConfig) -> 
     result depends on the pixels and their order, not on how the stack is cut. Non-finite pixels are ignored.
     A channel that is flat between the percentiles (one small cell on a dark field) is stretched between its extremes.
     """
+    steps = measure_stepwise(planes, config=config)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            stretch: Stretch = end.value
+            return stretch
+
+
+def measure_stepwise(planes: Iterable[npt.ArrayLike], *, config: NormalizationConfig) -> Generator[None, None, Stretch]:
+    """Do what `measure` does, with a pause after each plane, in which it can be stopped."""
     sampler: _Sampler | None = None
     for plane in planes:
         array = _as_real(plane)
         sampler = sampler or _Sampler(channels=len(array))
         sampler.add(array)
+        yield
     if sampler is None or sampler.seen == 0:
         raise InputError("no pixels to measure an intensity range from; give an image that is not empty")
     ranges = [_range(samples, config=config) for samples in sampler.samples()]

@@ -33,6 +33,8 @@ class ImageSource:
     reader: Reader = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()
     """Sentences for the user: guesses taken, metadata ignored."""
+    context: ImageSource | None = field(default=None, repr=False, compare=False)
+    """Of an image that is a cut: the planes (same T and Z) it was cut from, whose intensities set its contrast."""
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,26 @@ class Validated:
     mean_ap: float
     is_best: bool
     seconds: float
+    on_training: bool = False
+    """The score is on the training objects themselves, as there are none to hold back: it says nothing of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """What the network in training makes of a field somebody looks at; `where` is what came with that field."""
+
+    labels: np.ndarray
+    where: Any
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelled:
+    """Labels painted during the training were taken over: so many objects in so many images from this step on."""
+
+    objects: int
+    images: int
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +91,17 @@ class Note:
     message: str
 
 
-Event = TileDone | ItemDone | StepDone | Validated | Saved | Note
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelsPart:
+    """Labels of a part of the result: of one tile, as a preview, or the final ones of a plane or volume."""
+
+    region: tuple[slice, slice, slice, slice]
+    """Where it lies along T, Z, Y, X."""
+    labels: np.ndarray
+    """Array ([Z,] Y, X)."""
+    is_final: bool = False
+    maps: np.ndarray | None = None
+    """With final labels: the maps (K, [Z,] Y, X) they were decoded from."""
+
+
+Event = TileDone | ItemDone | StepDone | Validated | Previewed | Relabelled | Saved | Note | LabelsPart

@@ -21,7 +21,7 @@ def finish(job: Generator[Event, None, Result]) -> Result:
 
 
 def as_part(
-    job: Generator[TileDone, None, Result], *, item: str, before: int = 0, total: int | None = None
+    job: Generator[Event, None, Result], *, item: str, before: int = 0, total: int | None = None
 ) -> Generator[Event, None, Result]:
     """Run `job` as a part of `item`, which has `total` tiles, `before` of them done already."""
     while True:
@@ -30,4 +30,7 @@ def as_part(
         except StopIteration as end:
             result: Result = end.value
             return result
-        yield TileDone(before + event.done, event.total if total is None else total, item)
+        if isinstance(event, TileDone):
+            yield TileDone(before + event.done, event.total if total is None else total, item)
+        else:
+            yield event

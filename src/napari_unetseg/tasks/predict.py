@@ -45,13 +45,19 @@ class Predictor:
         self._exact = fold_batch_norm(network)
         self._load()
 
-    def predict(self, image: np.ndarray) -> Generator[TileDone, None, np.ndarray]:
+    def predict(
+        self, image: np.ndarray, *, plan: TilePlan | None = None, out: np.ndarray | None = None
+    ) -> Generator[TileDone, None, np.ndarray]:
         """Yield progress and return the probabilities of `image`.
 
         Parameters
         ----------
         image
             Normalised float32 array, `(C, [Z,] Y, X)`.
+        plan
+            The tiles, in the order in which they are done; none: those of `self.plan`.
+        out
+            Where the probabilities go, for those who watch the tiles arrive; none: a new array.
 
         Returns
         -------
@@ -72,8 +78,8 @@ class Predictor:
                 f"the model reads {counted(config.in_channels, 'channel')} and {config.ndim} spatial axes, "
                 f"got an array of shape {image.shape}; choose channels and axes that fit"
             )
-        plan = self.plan(image.shape[1:])
-        probability = np.empty((self.target.out_channels, *image.shape[1:]), np.float32)
+        plan = self.plan(image.shape[1:]) if plan is None else plan
+        probability = np.empty((self.target.out_channels, *image.shape[1:]), np.float32) if out is None else out
         done = 0
         for group in _groups(plan.tiles, size=self.batch):
             self._predict_group(image, plan=plan, group=group, out=probability)

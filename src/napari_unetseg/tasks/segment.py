@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from napari_unetseg.labels.join import link_slices
 from napari_unetseg.labels.measure import measure_objects, merge_planes
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
-from napari_unetseg.schema.events import Event, Note
+from napari_unetseg.schema.events import Event, LabelsPart, Note, TileDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.jobs import as_part, finish
 from napari_unetseg.tasks.model import Model, load_model
+from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 
 MAX_ID = 2**32 - 1
@@ -100,11 +102,14 @@ def run(
     decoding: DecodingConfig | None = None,
     channels: Sequence[int] | None = None,
     writer: LabelWriter | None = None,
+    preview: bool = False,
 ) -> Generator[Event, None, Segmentation]:
     """Segment `source`, yielding at every tile; labels go to `writer`, or into memory without one.
 
     A 2D model runs over every plane of Z and time; ids are unique in the whole result. With `decoding.link_slices`
     objects of neighbouring planes that overlap get one id. Memory holds one plane (3D: one volume) at a time.
+    With `preview` labels are yielded as `LabelsPart`, first of each tile by itself, then of each plane or volume as
+    they stay, and are not collected: the result has none.
     """
     began = time.monotonic()
     decoding = decoding or model.card.decoding
@@ -116,19 +121,31 @@ def run(
     frames = list(_frames(source, ndim=model.card.network.ndim))
     shape = _frame_shape(source, ndim=model.card.network.ndim)
     _check_memory(shape, source=source, model=model)
-    total = len(frames) * len(predictor.plan(shape).tiles)
-    stretch = _stretch(source, frames=frames, channels=channels, model=model)
-    out = None if writer else np.zeros([source.sizes[letter] for letter in "TZYX"], np.uint32)
-    numbering = _Numbering(decoding)
+    plan = predictor.plan(shape)
+    total = len(frames) * len(plan.tiles)
+    stretch = yield from as_part(
+        _stretch(source, frames=frames, channels=channels, model=model), item=source.name, total=total
+    )
+    out = None if writer or preview else np.zeros([source.sizes[letter] for letter in "TZYX"], np.uint32)
+    numbering, to_labels = _Numbering(decoding), partial(decode, config=decoding, target=model.card.target)
     tables, unusable = [], 0
     for number, frame in enumerate(frames):
         raw = source.read(t=frame.t, z=frame.z, channels=channels)
         unusable += int(raw.size - np.isfinite(raw).sum()) if raw.dtype.kind == "f" else 0
-        image = normalize.apply(raw, stretch=stretch or normalize.measure([raw], config=model.card.normalization))
-        probability = yield from as_part(
-            predictor.predict(image), item=source.name, before=number * total // len(frames), total=total
+        image = normalize.apply(
+            raw, stretch=stretch or _stretch_of_plane(source, raw, frame=frame, channels=channels, model=model)
         )
-        labels = numbering.number(decode(probability, config=decoding, target=model.card.target), frame=frame)
+        probability = np.empty((model.card.target.out_channels, *shape), np.float32)
+        tiles: Generator[Event, None, Any] = predictor.predict(image, plan=plan, out=probability)
+        if preview:
+            tiles = tile_parts(
+                tiles, probability, plan=plan, decode=to_labels, at=(frame.t, frame.z), first_id=numbering.objects + 1
+            )
+        yield from as_part(tiles, item=source.name, before=number * len(plan.tiles), total=total)
+        labels = numbering.number(to_labels(probability), frame=frame)
+        if preview:
+            where = region_of(tuple(slice(0, length) for length in shape), at=(frame.t, frame.z))
+            yield LabelsPart(where, labels, is_final=True, maps=probability)
         tables.append(_measure(labels, raw, frame=frame, source=source, channels=channels))
         if writer is not None:
             writer.write(_index(source, frame), labels)
@@ -234,12 +251,31 @@ def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model) 
         )
 
 
-def _stretch(source: ImageSource, *, frames: Sequence[_Frame], channels: Sequence[int], model: Model) -> Stretch | None:
-    """Measure the whole stack, or none when every plane is to be stretched on its own."""
-    config = model.card.normalization
+def _stretch(
+    source: ImageSource, *, frames: Sequence[_Frame], channels: Sequence[int], model: Model
+) -> Generator[Event, None, Stretch | None]:
+    """Measure the whole stack, or none when every plane is to be stretched on its own; yields at each plane."""
+    config, whole = model.card.normalization, source.context or source
     if config.scope == "plane" and model.card.network.ndim == 2:
         return None
-    return normalize.measure((source.read(t=frame.t, z=frame.z, channels=channels) for frame in frames), config=config)
+    steps = normalize.measure_stepwise(
+        (whole.read(t=frame.t, z=frame.z, channels=channels) for frame in frames), config=config
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            stretch: Stretch = end.value
+            return stretch
+        yield TileDone(0, len(frames))
+
+
+def _stretch_of_plane(
+    source: ImageSource, raw: np.ndarray, *, frame: _Frame, channels: Sequence[int], model: Model
+) -> Stretch:
+    whole = source.context
+    pixels = raw if whole is None else whole.read(t=frame.t, z=frame.z, channels=channels)
+    return normalize.measure([pixels], config=model.card.normalization)
 
 
 def _measure(
