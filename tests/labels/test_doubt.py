@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unetseg.labels.doubt import describe_objects, plane_moments, shape_doubt
+from napari_unetseg.labels.doubt import describe_objects, describe_one, plane_moments, shape_doubt
 
 
 def disc(shape, *, centre, radius, stretch=1.0):
@@ -65,3 +65,13 @@ def test_no_object_gives_no_row():
     assert len(table) == 0
     assert "fill" in table
     assert shape_doubt(table["size"], table["fill"], table["touches_border"]).shape == (0,)
+
+
+def test_one_object_measured_alone_has_the_row_it_has_among_others(labels):
+    table = describe_objects([plane_moments(labels)], shape=labels.shape).set_index("label")
+    for label, row in table.iterrows():
+        box = tuple(slice(int(row[f"{axis}_min"]), int(row[f"{axis}_max"])) for axis in "yx")
+        alone = describe_one(labels, label, box=box)
+        assert alone["touches_border"] == row["touches_border"]
+        for name in ("size", "fill", "centroid_y", "centroid_x", "y_min", "y_max", "x_min", "x_max"):
+            assert alone[name] == pytest.approx(row[name])

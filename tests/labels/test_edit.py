@@ -72,6 +72,14 @@ def test_a_line_beside_the_object_is_refused():
         edit.split(labels, 1, np.array([[0.0, 0.0], [0.0, 9.0]]), next_id=2)
 
 
+def test_a_line_is_meant_for_the_object_it_crosses():
+    labels = grid("1 1 1 2 2 2 2 0", "1 1 1 2 2 2 2 0", "0 0 0 0 0 0 0 0")
+    across = np.array([[0.0, 1.0], [0.0, 7.0]])
+    assert edit.cut_by(labels, across, preferred=0) == 2
+    assert edit.cut_by(labels, across, preferred=1) == 1
+    assert edit.cut_by(labels, np.array([[2.0, 0.0], [2.0, 7.0]]), preferred=1) == 0
+
+
 def test_a_type_without_room_for_another_id_says_so():
     labels = np.full((3, 9), 255, np.uint8)
     with pytest.raises(InputError, match="uint8 holds ids up to 255"):

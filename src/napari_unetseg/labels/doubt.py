@@ -60,6 +60,18 @@ def describe_objects(planes: Sequence[pd.DataFrame], *, shape: Sequence[int]) ->
     return table[[*kept, *(f"{name}_{end}" for name in axes for end in ("min", "max"))]]
 
 
+def describe_one(labels: NDArray[Any], label: int, *, box: tuple[slice, ...]) -> dict[str, Any]:
+    """Return the row of one object that lies in `box` of labels ([Z,] Y, X)."""
+    alone = np.where(labels[box] == label, labels[box], labels.dtype.type(0))
+    planes = [plane_moments(plane, z=z) for z, plane in enumerate(alone.reshape(-1, *alone.shape[-2:]))]
+    row: dict[str, Any] = describe_objects(planes, shape=alone.shape).iloc[0].to_dict()
+    for axis, side in zip("zyx"[3 - labels.ndim :], box, strict=True):
+        for name in (f"centroid_{axis}", f"{axis}_min", f"{axis}_max"):
+            row[name] += side.start
+    edges = [row[f"{axis}_min"] == 0 or row[f"{axis}_max"] == labels.shape[i] for axis, i in (("y", -2), ("x", -1))]
+    return {**row, "touches_border": any(edges)}
+
+
 def shape_doubt(size: NDArray[Any], fill: NDArray[Any], touches_border: NDArray[Any]) -> NDArray[np.float64]:
     """Return in [0, 1] how unlikely each object is one whole object: 1 - fill * exp(-d^2 / 2).
 

@@ -69,6 +69,20 @@ def split(labels: NDArray[Any], label: int, line: NDArray[Any], *, next_id: int,
     return Patch(box, np.where(is_object, new[pieces], before), tuple(int(one) for one in new[1:]))
 
 
+def cut_by(plane: NDArray[Any], line: NDArray[Any], *, preferred: int) -> int:
+    """Return the object of a plane (Y, X) that a line is meant for: the one it crosses longest, 0 where it meets none.
+
+    `preferred` is taken if the line crosses it at least half as long.
+    """
+    drawn = _drawn(line, box=tuple(slice(0, length) for length in plane.shape), shape=plane.shape)
+    ids, count = np.unique(plane[drawn & (plane > 0)], return_counts=True)
+    if not len(ids):
+        return 0
+    if preferred in ids and 2 * count[ids == preferred][0] >= count.max():
+        return preferred
+    return int(ids[np.argmax(count)])
+
+
 def delete(labels: NDArray[Any], label: int, *, within: Box | None = None) -> Patch:
     """Turn an object into background."""
     box = _box(labels, [label], within=within)
