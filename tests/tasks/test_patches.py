@@ -94,3 +94,13 @@ def test_distances_respect_the_pixel_size(recipe: Recipe) -> None:
         background = sampler_3d.batch(0).classes == 0
         heaviest.append(float(sampler_3d.batch(0).weights[background].max()))
     assert heaviest[0] > heaviest[1] + 1
+
+
+def test_patches_of_a_partly_painted_image_hold_something_to_learn(recipe: Recipe) -> None:
+    labels = np.full((400, 400), -1)
+    labels[20:40, 20:40], labels[380:390, 300:390] = 5, 0  # one object, and a scribble of background elsewhere
+    recipe = recipe.replace(augmentation=PLAIN, batch=1)
+    ready = sampler([Sample(np.zeros((1, 400, 400)), labels, "a")], recipe)
+    classes = [ready.batch(step).classes for step in range(40)]
+    assert all((entry >= 0).any() for entry in classes)
+    assert 0 < sum(bool((entry == 0).any()) for entry in classes) < 20

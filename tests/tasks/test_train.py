@@ -14,7 +14,7 @@ from napari_unetseg.models import file
 from napari_unetseg.schema.config import AugmentationConfig, Recipe, TargetConfig
 from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.schema.events import Event, Note, Saved, StepDone, Validated
-from napari_unetseg.tasks import train
+from napari_unetseg.tasks import live, train
 from napari_unetseg.tasks.model import load_model
 from napari_unetseg.tasks.samples import Sample
 from napari_unetseg.tasks.segment import segment
@@ -238,13 +238,13 @@ def test_without_validation_the_last_weights_are_kept(samples: list[Sample], rec
 def test_slow_validation_does_not_eat_the_budget(
     samples: list[Sample], recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    validate = train.validate
+    validate = live.validate
 
     def slow(*args: Any, **options: Any) -> Any:
         time.sleep(0.3)
         return (yield from validate(*args, **options))
 
-    monkeypatch.setattr(train, "validate", slow)
+    monkeypatch.setattr(live, "validate", slow)
     recipe = recipe.replace(steps=None, minutes=0.06, validate_every=0.01)
     events = finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
     assert sum(isinstance(event, Validated) for event in events) <= 5
@@ -266,7 +266,7 @@ def test_memory_that_runs_out_names_the_remedy(
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(train, "_step", fail)
+    monkeypatch.setattr(train, "take_step", fail)
     with pytest.raises(JobError, match="smaller batch, patch or width"):
         finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
 

@@ -57,7 +57,7 @@ def make_targets(
         classes[is_boundary] = BOUNDARY
     classes[objects == IGNORE] = IGNORE
     if not unlabelled_is_background:
-        classes[(objects == 0) & ~_near_objects(objects, sampling=sampling)] = IGNORE
+        classes[(objects == 0) & ~near_objects(objects, sampling=sampling)] = IGNORE
     return Targets(classes, _normalised(depth, objects) if depth is not None and config.has_distance else None)
 
 
@@ -106,7 +106,7 @@ def _neighbours(array: NDArray[Any], *, axis: int) -> tuple[NDArray[Any], NDArra
     return moved[:-1].swapaxes(0, axis), moved[1:].swapaxes(0, axis)
 
 
-def _near_objects(objects: NDArray[np.int32], *, sampling: tuple[float, ...]) -> NDArray[np.bool_]:
+def near_objects(objects: NDArray[np.int32], *, sampling: tuple[float, ...]) -> NDArray[np.bool_]:
     is_outside = objects <= 0
     if is_outside.all():
         return np.zeros(objects.shape, dtype=bool)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.tiles import mirror
+from napari_unetseg.labels.ids import IGNORE
 from napari_unetseg.labels.targets import Targets, make_targets
 from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
@@ -18,6 +20,9 @@ from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.samples import Sample, common_pixel_size
 
 PREFETCH = 3  # batches prepared ahead of the device
+AROUND_OBJECT = 0.5  # share of the patches that hold an object for certain
+AROUND_PAINTED = 0.9  # the same where 0 means "not annotated"
+AROUND_KNOWN = 0.75  # the same in a partly painted image; the others hold a pixel known to be something
 MARGIN = 0.2  # share of the patch read around it, so that rotation and shear rarely meet the mirrored rim
 
 
@@ -56,6 +61,7 @@ class PatchSampler:
         areas = np.sqrt([float(np.prod(sample.labels.shape)) for sample in samples])
         self.chances = areas / areas.sum()  # larger images more often, though less than their size says
         self.objects = [_centres(sample.labels) for sample in samples]
+        self.known = [_known(sample.labels) for sample in samples]
         self.spacing = common_pixel_size(samples)
         self.class_weight = self._class_weight()
 
@@ -105,11 +111,10 @@ class PatchSampler:
         return np.asarray(weights / mean, np.float32)
 
     def _crop(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw an image, then a place (half of the time around an object), and read it with its margin."""
+        """Draw an image, then a place, and read it with its margin."""
         index = int(rng.choice(len(self.samples), p=self.chances))
-        sample, centres = self.samples[index], self.objects[index]
-        around_object = rng.random() < (0.5 if self.recipe.unlabelled_is_background else 0.9)
-        centre = centres[rng.integers(len(centres))] if around_object and len(centres) else None
+        sample = self.samples[index]
+        centre = self._centre(index, rng)
         indices = []
         for axis, (size, edge) in enumerate(zip(sample.labels.shape, self.patch, strict=True)):
             start = int(rng.integers(min(0, size - edge), max(0, size - edge) + 1))
@@ -123,6 +128,27 @@ class PatchSampler:
         crop = np.stack([channel[where] for channel in sample.image])
         return normalize.apply(crop, stretch=sample.stretch), sample.labels[where]
 
+    def _centre(self, index: int, rng: np.random.Generator) -> np.ndarray | None:
+        """Draw a pixel the patch is to hold: the middle of an object, or none for any place.
+
+        In a partly painted image any annotated pixel takes the place of none, since elsewhere is nothing to learn.
+        """
+        centres, known = self.objects[index], self.known[index]
+        chance = AROUND_OBJECT if self.recipe.unlabelled_is_background else AROUND_PAINTED
+        if rng.random() < (chance if known is None else AROUND_KNOWN) and len(centres):
+            chosen: np.ndarray = centres[rng.integers(len(centres))]
+            return chosen
+        if known is None:
+            return None
+        return np.array(np.unravel_index(known[rng.integers(len(known))], self.samples[index].labels.shape))
+
+
+def _known(labels: np.ndarray) -> np.ndarray | None:
+    """Return the flat indices of the annotated pixels where they are less than half of all, else none."""
+    is_known = labels != IGNORE
+    count = np.count_nonzero(is_known)
+    return np.flatnonzero(is_known) if 0 < count < labels.size / 2 else None
+
 
 def _centres(labels: np.ndarray) -> np.ndarray:
     """One pixel near the middle of each object's bounding box, `(n, ndim)`."""
@@ -132,7 +158,14 @@ def _centres(labels: np.ndarray) -> np.ndarray:
     return np.array([[(entry.start + entry.stop) // 2 for entry in box] for box in boxes], int).reshape(-1, labels.ndim)
 
 
-def prefetch(sampler: PatchSampler, *, start: int, device: torch.device) -> Iterator[Batch]:
+class Batches(Protocol):
+    """Gives the batch of a step."""
+
+    def batch(self, step: int, *, device: torch.device | str = "cpu") -> Batch:
+        """Return the batch of `step`."""
+
+
+def prefetch(sampler: Batches, *, start: int, device: torch.device) -> Iterator[Batch]:
     """Prepare batches in the background, a few ahead; each depends on its step alone, so a run can be resumed."""
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="patches") as pool:
         waiting: list[Future[Batch]] = [

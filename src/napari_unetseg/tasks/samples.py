@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.normalize import Stretch
-from napari_unetseg.labels.ids import compact
+from napari_unetseg.labels.ids import IGNORE, compact
 from napari_unetseg.schema.config import DecodingConfig, NormalizationConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
@@ -19,6 +19,7 @@ from napari_unetseg.schema.words import counted
 MIN_SIZE, MIN_SEED = 1 / 8, 1 / 20  # of the median object; tuning on two data sets gave 12 % and 5-6 %
 MASK_PIECES = 4  # separate pieces of the only id from which labels are taken for a mask
 MIN_STRIP = 32  # pixels; a narrower strip of the only image would say little about it
+MIN_OBJECTS = 10  # in the only image, before the strip is moved to where some of them are
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Sample:
 
     `stretch` is the normalisation of the stack the image was taken from; none: measured on the image itself.
     `origin` names that stack, whose planes resemble each other and are never split between training and validation.
-    `pixel_size` is in µm, per axis of the labels.
+    `pixel_size` is in µm, per axis of the labels. `window` is the part of the image that this is; none: all of it.
     """
 
     image: np.ndarray
@@ -36,6 +37,7 @@ class Sample:
     stretch: Stretch | None = None
     origin: str = ""
     pixel_size: tuple[float, ...] | None = None
+    window: tuple[slice, ...] | None = None
 
 
 def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: NormalizationConfig) -> list[Sample]:
@@ -105,15 +107,58 @@ def _split_region(samples: list[Sample], *, fraction: float) -> tuple[list[Sampl
     axis = int(np.argmax(labels.shape[-2:])) + labels.ndim - 2
     length = labels.shape[axis]
     cut = length - round(fraction * length)
+    if not _has_objects([_part(sample, _along(axis, slice(cut, length))) for sample in samples]):
+        cut = _cut_before_some(samples, axis=axis, fraction=fraction, otherwise=cut)
     training = [_part(sample, _along(axis, slice(0, cut))) for sample in samples]
     held = [_part(sample, _along(axis, slice(cut, length))) for sample in samples]
-    if length - cut < MIN_STRIP or not _has_objects(held) or not _has_objects(training):
+    if length - cut < MIN_STRIP:
         return samples, [], "no validation: the only image is too small to hold a part back; the last weights are kept"
+    if not _has_objects(held) or not _has_objects(training):
+        return (
+            samples,
+            [],
+            "no validation: too few objects in the only image to hold some back; the last weights are kept",
+        )
     return training, held, f"the last {length - cut} pixels of the only image are held back for validation"
 
 
+def _cut_before_some(samples: Sequence[Sample], *, axis: int, fraction: float, otherwise: int) -> int:
+    """Return where to cut so that a share of the objects lies behind, if there are enough for that."""
+    starts = [
+        box[axis].start
+        for sample in samples
+        for box in ndimage.find_objects(np.maximum(sample.labels, 0))
+        if box is not None
+    ]
+    if len(starts) < MIN_OBJECTS:
+        return otherwise
+    return int(np.quantile(starts, 1 - fraction, method="lower"))
+
+
 def _part(sample: Sample, where: tuple[slice, ...]) -> Sample:
-    return replace(sample, image=sample.image[(slice(None), *where)], labels=sample.labels[where])
+    return replace(sample, image=sample.image[(slice(None), *where)], labels=sample.labels[where], window=where)
+
+
+def renew(old: Sequence[Sample], fresh: Sequence[Sample]) -> list[Sample]:
+    """Return `fresh` in the place of `old`: of each image the same part, so what was held back stays held back.
+
+    A plane that was empty before joins the others of its stack.
+    """
+    windows = {_origin(sample): sample.window for sample in old}
+    kept = [sample for sample in fresh if _origin(sample) in windows]
+    parts = [(sample, windows[_origin(sample)]) for sample in kept]
+    return [sample if window is None else _part(sample, window) for sample, window in parts]
+
+
+def crop_to_known(sample: Sample, *, margin: int = 32) -> Sample:
+    """Return the smallest box of the sample that holds every pixel not ignored, with some surroundings."""
+    is_known = sample.labels != IGNORE
+    if is_known.all() or not is_known.any():
+        return sample
+    spans = [
+        np.flatnonzero(is_known.any(axis=tuple(set(range(is_known.ndim)) - {axis}))) for axis in range(is_known.ndim)
+    ]
+    return _part(sample, tuple(slice(max(0, int(span[0]) - margin), int(span[-1]) + 1 + margin) for span in spans))
 
 
 def _along(axis: int, part: slice) -> tuple[slice, ...]:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import copy
-import math
-import time
 from collections.abc import Generator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +22,18 @@ from napari_unetseg.schema.events import Event, Note, Saved, StepDone, Validated
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import checkpoint, record
 from napari_unetseg.tasks import device as devices
+from napari_unetseg.tasks.budget import Clock, next_mark, used
 from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.live import Data, Live, score, score_training, serve
 from napari_unetseg.tasks.model import Model, weights_of
-from napari_unetseg.tasks.optimize import learning_rate, make_optimizer, update_average
+from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare, split
-from napari_unetseg.tasks.validate import validate
+from napari_unetseg.tasks.step import Run, take_step
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
-MAX_GRADIENT = 10.0
 VALIDATION_SHARE = 4  # between two validations lies at least this many times the last one's duration
-
-
-@dataclass(slots=True)
-class _Run:
-    """What the loop changes."""
-
-    network: Network
-    average: Network
-    optimizer: torch.optim.Optimizer
-    progress: Progress
 
 
 def run(
@@ -58,6 +45,7 @@ def run(
     start: Model | None = None,
     resume: bool = False,
     device: str = "auto",
+    live: Live | None = None,
     **facts: str,
 ) -> Generator[Event, None, ModelCard]:
     """Train on `samples` and write the best model to `output`; yield at every step.
@@ -78,6 +66,8 @@ def run(
         Go on from the checkpoint; weights come out as those of an unbroken run (on CPU, with a budget in steps).
     device
         Where to train: 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'.
+    live
+        A mailbox for labels painted meanwhile, fields to predict, and the wish to stop.
     facts
         `description`, `licence`, `citation`, `data`, `name`: kept in the model's card.
 
@@ -114,9 +104,10 @@ def run(
             data_sha256=data_sha256,
         )
         yield Note(f"resumed at step {run_.progress.step}")
-    sampler = PatchSampler(training, recipe=recipe, patch=patch)
     card = record.describe(recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts)
-    yield from _loop(run_, sampler=sampler, held=held, recipe=recipe, output=output, card=card, device=place)
+    data = Data(PatchSampler(training, recipe=recipe, patch=patch), held, card)
+    job = _loop(run_, data=data, live=live or Live(), recipe=recipe, output=output, device=place)
+    yield from run_.clock.through(job)
     checkpoint.path_for(output).unlink(missing_ok=True)
     return file.read_card(output)
 
@@ -163,7 +154,7 @@ def _split(
     return checked(samples), held, f"{counted(len(held), 'image')} given for validation"
 
 
-def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: torch.device) -> _Run:
+def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: torch.device) -> Run:
     if start is not None:
         if start.card.network != recipe.network or start.card.target != recipe.target:
             raise InputError(
@@ -171,25 +162,18 @@ def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: to
             )
         network.load_state_dict(start.network.state_dict())
     network = devices.place(network, device=device)
-    return _Run(network, copy.deepcopy(network), make_optimizer(network, recipe=recipe), Progress())
+    return Run(network, copy.deepcopy(network), make_optimizer(network, recipe=recipe), Progress(), Clock())
 
 
 def _loop(
-    run_: _Run,
-    *,
-    sampler: PatchSampler,
-    held: list[Sample],
-    recipe: Recipe,
-    output: Path,
-    card: ModelCard,
-    device: torch.device,
+    run_: Run, *, data: Data, live: Live, recipe: Recipe, output: Path, device: torch.device
 ) -> Generator[Event, None, None]:
     loss_function = SegmentationLoss(recipe.loss, target=recipe.target)
-    progress, began = run_.progress, time.monotonic() - run_.progress.seconds
-    frozen = checkpoint.path_for(output)
-    fraction = _fraction(progress, recipe=recipe)
-    next_validation = _next_mark(fraction, every=recipe.validate_every)
-    for batch in prefetch(sampler, start=progress.step, device=device):
+    progress = run_.progress
+    run_.clock.start(progress.seconds)
+    fraction = used(progress, recipe=recipe)
+    next_validation = next_mark(fraction, every=recipe.validate_every)
+    for batch in prefetch(data, start=progress.step, device=device):
         if fraction >= 1:
             break
         # 1. the learning rate of this moment
@@ -197,91 +181,76 @@ def _loop(
         for group in run_.optimizer.param_groups:
             group["lr"] = rate
         # 2. forward, backward, step
-        try:
-            loss = _step(run_, batch=batch, loss_function=loss_function, recipe=recipe, device=device)
-        except (RuntimeError, MemoryError) as error:
-            if not devices.is_out_of_memory(error):
-                raise
-            raise JobError(
-                f"out of memory in a training step on {device}: use a smaller batch, patch or width; "
-                "what was saved so far is kept"
-            ) from error
+        loss = _step(run_, batch=batch, loss_function=loss_function, recipe=recipe, device=device)
         progress.step += 1
-        progress.seconds = time.monotonic() - began
+        progress.seconds = run_.clock.seconds
         if progress.skipped >= MAX_SKIPPED:
             yield Note(
                 f"the loss is not finite for {MAX_SKIPPED} steps: training stops; a lower learning rate may help"
             )
             break
-        # 3. tell
-        fraction = _fraction(progress, recipe=recipe)
+        # 3. tell, and serve those who watch
+        fraction = used(progress, recipe=recipe)
         yield StepDone(progress.step, loss, rate, progress.seconds, min(1.0, fraction))
+        yield from serve(live, data=data, network=run_.average, recipe=recipe, step=progress.step)
         # 4. validate, keep the best, freeze
-        if fraction >= min(1.0, next_validation):
-            scores = yield from validate(run_.average, held=held, recipe=recipe)
-            yield from _keep_best(run_, scores=scores, card=card, output=output)
-            progress.seconds = time.monotonic() - began
-            spent = _fraction(progress, recipe=recipe) - fraction
+        if fraction >= min(1.0, next_validation) and not live.must_stop:
+            yield from _validate(run_, data=data, live=live, recipe=recipe, output=output)
+            progress.seconds = run_.clock.seconds
+            spent = used(progress, recipe=recipe) - fraction
             fraction += spent
             # in steps of the plan, unless validating takes so long that it would eat up the training
-            next_validation = _next_mark(fraction + VALIDATION_SHARE * spent, every=recipe.validate_every)
-            checkpoint.write(
-                frozen,
-                network=run_.network,
-                average=run_.average,
-                optimizer=run_.optimizer,
-                progress=progress,
-                recipe=recipe,
-                data_sha256=card.training.data_sha256 if card.training else "",
-            )
-            yield Saved(frozen)
+            next_validation = next_mark(fraction + VALIDATION_SHARE * spent, every=recipe.validate_every)
+            yield from _freeze(run_, data=data, recipe=recipe, output=output)
             if recipe.patience is not None and progress.without_gain >= recipe.patience:
                 yield Note(f"no gain in {counted(recipe.patience, 'validation')}: stopped at step {progress.step}")
                 break
+        if live.must_stop:
+            break
+    if live.must_stop and (not data.held or progress.best_step == 0):
+        yield from _keep_best(run_, scores=None, card=data.card, output=output)
     if progress.best_step == 0:
         raise JobError("training gave no finite model; lower the learning rate, check the labels, and start again")
 
 
-def _next_mark(fraction: float, *, every: float) -> float:
-    """Return the first multiple of `every` after `fraction`."""
-    return (math.floor(fraction / every + 1e-9) + 1) * every
+def _step(run_: Run, *, batch: Batch, loss_function: SegmentationLoss, recipe: Recipe, device: torch.device) -> float:
+    """Take a step; memory that runs out is told with its remedy."""
+    try:
+        return take_step(run_, batch=batch, loss_function=loss_function, recipe=recipe, device=device)
+    except (RuntimeError, MemoryError) as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        raise JobError(
+            f"out of memory in a training step on {device}: use a smaller batch, patch or width; "
+            "what was saved so far is kept"
+        ) from error
 
 
-def _fraction(progress: Progress, *, recipe: Recipe) -> float:
-    """Share of the budget that is used; the first of steps and minutes to run out ends the run."""
-    shares = [progress.step / recipe.steps] if recipe.steps else []
-    shares += [progress.seconds / 60 / recipe.minutes] if recipe.minutes else []
-    return max(shares)
+def _validate(run_: Run, *, data: Data, live: Live, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
+    scores = yield from score(run_.average, data=data, recipe=recipe, live=live)
+    if scores is None and data.held:
+        return  # the run is to stop
+    yield from _keep_best(run_, scores=scores, card=data.card, output=output)
+    if scores is None and live.scores_training:
+        yield from score_training(run_.average, data=data, recipe=recipe, progress=run_.progress)
 
 
-def _step(run_: _Run, *, batch: Batch, loss_function: SegmentationLoss, recipe: Recipe, device: torch.device) -> float:
-    """One optimiser step; a loss or gradient that is not finite is counted and changes nothing."""
-    torch.manual_seed(recipe.seed * 1_000_003 + run_.progress.step)  # dropout, the same when resumed
-    dtype = devices.choose_dtype(recipe.precision, device=device)
-    cast = torch.autocast(device.type, dtype=dtype) if dtype is not torch.float32 else nullcontext()
-    run_.network.train()
-    images = batch.images.contiguous(memory_format=devices.memory_format(recipe.network.ndim))
-    statistics = [value.clone() for value in run_.network.buffers()]
-    with cast:
-        # forward_cropped: the unpadded network mirrors what it lacks, so logits and targets have one size
-        logits = run_.network.forward_cropped(images, [(0, 0)] * recipe.network.ndim)
-    loss = loss_function(logits.float(), batch.classes, batch.distance, batch.weights)
-    run_.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(run_.network.parameters(), MAX_GRADIENT)
-    if not (torch.isfinite(loss) and torch.isfinite(norm)):
-        run_.progress.skipped += 1
-        for value, before in zip(run_.network.buffers(), statistics, strict=True):
-            value.copy_(before)  # the forward pass has put what was not finite into BatchNorm's averages
-        return float("nan")
-    run_.progress.skipped = 0
-    run_.optimizer.step()
-    update_average(run_.average, run_.network, decay=recipe.ema, step=run_.progress.step)
-    return float(loss.detach())
+def _freeze(run_: Run, *, data: Data, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
+    frozen = checkpoint.path_for(output)
+    checkpoint.write(
+        frozen,
+        network=run_.network,
+        average=run_.average,
+        optimizer=run_.optimizer,
+        progress=run_.progress,
+        recipe=recipe,
+        data_sha256=data.card.training.data_sha256 if data.card.training else "",
+    )
+    yield Saved(frozen)
 
 
 def _keep_best(
-    run_: _Run, *, scores: dict[str, Any] | None, card: ModelCard, output: Path
+    run_: Run, *, scores: dict[str, Any] | None, card: ModelCard, output: Path
 ) -> Generator[Event, None, None]:
     """Save when the score is the best so far, or when there is nothing to score on."""
     progress = run_.progress

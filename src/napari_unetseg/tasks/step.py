@@ -1,0 +1,58 @@
+"""One optimiser step; numbers that are not finite change nothing."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from napari_unetseg.networks.losses import SegmentationLoss
+from napari_unetseg.networks.network import Network
+from napari_unetseg.schema.config import Recipe
+from napari_unetseg.tasks import device as devices
+from napari_unetseg.tasks.budget import Clock
+from napari_unetseg.tasks.checkpoint import Progress
+from napari_unetseg.tasks.optimize import update_average
+from napari_unetseg.tasks.patches import Batch
+
+MAX_GRADIENT = 10.0
+
+
+@dataclass(slots=True)
+class Run:
+    """What the loop changes."""
+
+    network: Network
+    average: Network
+    optimizer: torch.optim.Optimizer
+    progress: Progress
+    clock: Clock
+
+
+def take_step(
+    run_: Run, *, batch: Batch, loss_function: SegmentationLoss, recipe: Recipe, device: torch.device
+) -> float:
+    """One optimiser step; a loss or gradient that is not finite is counted and changes nothing."""
+    torch.manual_seed(recipe.seed * 1_000_003 + run_.progress.step)  # dropout, the same when resumed
+    dtype = devices.choose_dtype(recipe.precision, device=device)
+    cast = torch.autocast(device.type, dtype=dtype) if dtype is not torch.float32 else nullcontext()
+    run_.network.train()
+    images = batch.images.contiguous(memory_format=devices.memory_format(recipe.network.ndim))
+    statistics = [value.clone() for value in run_.network.buffers()]
+    with cast:
+        # forward_cropped: the unpadded network mirrors what it lacks, so logits and targets have one size
+        logits = run_.network.forward_cropped(images, [(0, 0)] * recipe.network.ndim)
+    loss = loss_function(logits.float(), batch.classes, batch.distance, batch.weights)
+    run_.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(run_.network.parameters(), MAX_GRADIENT)
+    if not (torch.isfinite(loss) and torch.isfinite(norm)):
+        run_.progress.skipped += 1
+        for value, before in zip(run_.network.buffers(), statistics, strict=True):
+            value.copy_(before)  # the forward pass has put what was not finite into BatchNorm's averages
+        return float("nan")
+    run_.progress.skipped = 0
+    run_.optimizer.step()
+    update_average(run_.average, run_.network, decay=recipe.ema, step=run_.progress.step)
+    return float(loss.detach())

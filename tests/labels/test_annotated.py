@@ -1,0 +1,50 @@
+"""Each pixel of a painted map says its object, background or nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unetseg.labels.annotated import annotate
+
+PAINTED = np.zeros((1, 16), np.uint8)
+PAINTED[0, 5:7], PAINTED[0, 13:15] = 3, 9
+
+
+def row(text: str) -> list[int]:
+    return [-1 if sign == "." else int(sign) for sign in text]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"zero_is_background": True}, "0000033000000990"),
+        ({"zero_is_background": True, "background_id": 9}, "0000033000000000"),
+        ({"zero_is_background": False}, "..00033000000990"),
+        ({"zero_is_background": False, "background_id": 9}, "..00033000...00."),
+        ({"zero_is_background": False, "background_id": 3}, ".....00...000990"),
+    ],
+)
+def test_what_is_known_of_each_pixel(options, expected) -> None:
+    np.testing.assert_array_equal(annotate(PAINTED, **options)[0], row(expected))
+    assert PAINTED.max() == 9
+
+
+def test_inside_a_region_zero_is_background() -> None:
+    regions = np.zeros(PAINTED.shape, bool)
+    regions[0, :5] = True
+    found = annotate(PAINTED, zero_is_background=False, background_id=9, regions=regions)
+    np.testing.assert_array_equal(found[0], row("000003300" + "0...00."))
+
+
+def test_ignored_pixels_stay_and_an_empty_map_is_all_unknown() -> None:
+    labels = np.array([[-1, 0, 2]], np.int16)
+    np.testing.assert_array_equal(annotate(labels, zero_is_background=True), labels)
+    assert (annotate(np.zeros((4, 4), int), zero_is_background=False) == -1).all()
+
+
+def test_the_margin_follows_the_pixel_size() -> None:
+    labels = np.zeros((9, 3, 3), np.int32)
+    labels[4] = 1
+    found = annotate(labels, zero_is_background=False, spacing=(2.0, 1.0, 1.0))
+    np.testing.assert_array_equal(found[:, 0, 0], [-1, -1, -1, 0, 1, 0, -1, -1, -1])
