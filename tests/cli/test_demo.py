@@ -59,3 +59,17 @@ def test_an_image_that_no_demo_made_is_not_replaced(run, model, tmp_path):
     assert result.code == 2
     assert "nuclei.tif" in result.err
     assert (tmp_path / "nuclei.tif").read_text() == "precious"
+
+
+@pytest.mark.usefixtures("small")
+def test_a_failure_is_told_once(run, model, monkeypatch):
+    from napari_unetseg.tasks import segment
+
+    def failing(*args, **options):
+        raise ValueError("nothing works")
+
+    monkeypatch.setattr(segment, "decode", failing)
+    result = run("demo", "-o", "out", "-m", model)
+    assert result.code == 1
+    assert result.err.count("nothing works") == 1
+    assert result.err.splitlines()[-1].startswith("error: ")

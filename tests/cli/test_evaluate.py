@@ -63,6 +63,9 @@ def test_a_file_that_does_not_fit_is_named_and_the_rest_is_scored(run, truth, fo
     tifffile.imwrite(found / "b.tif", np.zeros((8, 8), np.uint8))
     result = run("evaluate", found, truth, "--json")
     assert result.code == 1
+    lines = result.err.splitlines()
+    assert sum(line.startswith("failed: b.tif") for line in lines) == 1
+    assert lines[-1].startswith("1 failed:")
     assert [entry["item"] for entry in result.json["failed"]] == ["b.tif"]
     assert len(result.json["per_image"]) == 2
 

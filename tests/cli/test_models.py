@@ -26,7 +26,9 @@ def test_a_damaged_model_in_the_library_is_named(run, tmp_path):
     (tmp_path / ".models" / "broken.safetensors").write_bytes(b"no model")
     result = run("models", "list", "--json")
     assert result.code == 1
-    assert "broken" in result.err
+    failed = [line for line in result.err.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 1
+    assert "broken" in failed[0]
 
 
 def test_show_tells_the_card(run, model):

@@ -92,7 +92,15 @@ def test_failed_items_end_with_1_after_the_object_is_printed(capsys):
     with pytest.raises(typer.Exit) as caught:
         Report(as_json=True).finish({"done": 3}, failed=1)
     assert caught.value.exit_code == 1
-    assert json.loads(capsys.readouterr().out) == {"done": 3}
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"done": 3}
+    assert err == "1 failed: the lines above that begin with 'failed:' name each and say why\n"
+
+
+def test_a_failure_is_named_with_its_item_once(capsys):
+    Report().failure("b.tif", "folder/b.tif: is empty")
+    Report().failure("b.tif", "is empty")
+    assert capsys.readouterr().err == "failed: folder/b.tif: is empty\nfailed: b.tif: is empty\n"
 
 
 def test_people_read_stdout_programs_get_it_alone(capsys):

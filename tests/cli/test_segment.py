@@ -52,7 +52,12 @@ def test_one_bad_file_is_named_and_the_rest_is_finished(run, images, model):
     (images / "b.tif").write_bytes(b"this is no image")
     result = run("segment", images, "-o", "out", "-m", model)
     assert result.code == 1
-    assert "b.tif" in result.err
+    lines = [line for line in result.err.splitlines() if "failed" in line]
+    assert len(lines) == 2
+    assert lines[0].startswith("failed: ")
+    assert "b.tif" in lines[0]
+    assert lines[1].startswith("1 failed: the lines above that begin with 'failed:'")
+    assert "\nfailed:" not in result.out
     assert "Traceback" not in result.err
     assert names_in(Path("out")) == ["a_labels.tif", "a_objects.csv", "c_labels.tif", "c_objects.csv"]
     result = run("segment", images, "-o", "other", "-m", model, "--json")

@@ -15,7 +15,7 @@ from napari_unetseg.cli.report import Report, plain, reporting
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_unetseg.schema.events import ItemDone
+    from napari_unetseg.schema.events import Event, ItemDone
     from napari_unetseg.tasks.model import Model
 
 FRAMES = 6
@@ -82,12 +82,15 @@ def _segment(path: Path, *, model: Model, report: Report) -> ItemDone:
     """Run the same job as `segment nuclei.tif`."""
     from napari_unetseg.cli.progress import drive
     from napari_unetseg.schema.errors import JobError
+    from napari_unetseg.schema.events import ItemDone
     from napari_unetseg.tasks.batch import segment_files
 
+    def stop_at_failure(event: Event) -> None:
+        if isinstance(event, ItemDone) and event.error is not None:
+            raise JobError(event.error)
+
     job = segment_files([path], folder=path.parent, model=model, existing="overwrite")
-    (item,) = drive(job, report=report)
-    if item.error is not None:
-        raise JobError(item.error)
+    (item,) = drive(job, report=report, watch=stop_at_failure)
     return item
 
 

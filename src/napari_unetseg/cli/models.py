@@ -32,14 +32,12 @@ def list_models(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None
             except ModelFileError as error:
                 failed += 1
                 entry["error"] = str(error)
+                report.failure(name, str(error))
             entries.append(entry)
         head = ("name", "origin", "axes", "channels", "description")
         rows = [tuple(entry.get(key, "damaged" if key == "axes" else None) for key in head) for entry in entries]
         report.say(table(rows, head=head) if rows else "no models here yet")
         report.say(f"your models: {library.user_folder()}")
-        for entry in entries:
-            if "error" in entry:
-                report.note(f"{entry['name']}: {entry['error']}")
         report.finish({"models": entries, "user_folder": library.user_folder()}, failed=failed)
 
 

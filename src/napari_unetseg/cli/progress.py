@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from napari_unetseg.cli.report import Report, printable
@@ -84,7 +85,7 @@ class Progress:
             case ItemDone():
                 self.items_done, self.items = event.done, max(event.total, 1)
                 if event.error is not None:
-                    self.line(f"failed: {failure(event.item, event.error)}")
+                    self._above_bar(partial(self.report.failure, event.item, event.error))
                 self.update(self.items_done / self.items, f"{event.done}/{event.total} {event.item}")
             case StepDone():
                 self._step = event
@@ -132,11 +133,6 @@ class Progress:
         self._bar.clear()
         action()
         self._bar.refresh()
-
-
-def failure(item: str, error: str) -> str:
-    """Return the error with the item's name in front, unless it says the name itself."""
-    return error if item in error else f"{item}: {error}"
 
 
 def duration(seconds: float) -> str:

@@ -36,6 +36,10 @@ class Report:
         """Say what is being done now, in passing."""
         typer.echo(printable(text), err=True)
 
+    def failure(self, item: str, error: str) -> None:
+        """Print at once what went wrong with one of several items; `finish` counts them, and does not repeat it."""
+        self.step(f"failed: {error if item in error else f'{item}: {error}'}")
+
     def note(self, message: str) -> None:
         """Print, once, what the user should know, and keep it for the JSON object."""
         if message not in self.notes:
@@ -43,10 +47,11 @@ class Report:
             typer.echo(printable(f"note: {message}"), err=True)
 
     def finish(self, result: dict[str, Any], *, failed: int = 0) -> None:
-        """End the command: print the JSON object if asked for, and leave with 1 if items failed."""
+        """End the command: print the JSON object if asked for; if items failed, say how many, and leave with 1."""
         if self.as_json:
             typer.echo(json.dumps(plain(result), allow_nan=False))
         if failed:
+            self.step(f"{failed} failed: the lines above that begin with 'failed:' name each and say why")
             raise typer.Exit(SOME_FAILED)
 
     def fail(self, message: str, *, code: int) -> typer.Exit:

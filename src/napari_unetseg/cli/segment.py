@@ -156,7 +156,7 @@ def _row(item: ItemDone, *, path: Path) -> dict[str, Any]:
 
 
 def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None:
-    from napari_unetseg.cli.progress import duration, failure
+    from napari_unetseg.cli.progress import duration
     from napari_unetseg.cli.table import table
     from napari_unetseg.schema.words import counted
 
@@ -175,9 +175,6 @@ def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None
     objects, seconds = sum(row.get("objects", 0) for row in rows), sum(row.get("seconds", 0.0) for row in rows)
     others = "".join(f", {count[status]} {status}" for status in ("kept", "failed") if count[status])
     report.say(f"{count['done']} done{others}: {counted(objects, 'object')} in {duration(seconds)}")
-    for row in rows:
-        if row["error"] is not None:
-            report.say(f"failed: {failure(row['input'].name, row['error'])}")
     report.finish(
         {"model": model, "items": list(rows), **count, "objects": objects, "seconds": seconds, "notes": report.notes},
         failed=count["failed"],
