@@ -141,3 +141,17 @@ def test_the_folder_is_where_each_system_keeps_data(monkeypatch, platform, varia
     monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
     monkeypatch.setattr(library.sys, "platform", platform)
     assert library.user_folder() == Path(expected)
+
+
+def test_the_checkpoint_of_an_interrupted_training_is_no_model(shelf, model):
+    library.import_model(model, name="cells")
+    (shelf / "mine" / "cells.checkpoint.safetensors").write_bytes(b"half done")
+    assert list(library.available()) == ["nuclei", "cells"]
+
+
+@pytest.mark.parametrize("name", ["", "../x", "cells", "Nuclei"])
+def test_a_new_model_needs_a_free_name(shelf, model, name):
+    library.import_model(model, name="cells")
+    library.check_new_name("cells 2")
+    with pytest.raises(ModelFileError, match="cannot name a model|already; choose another name"):
+        library.check_new_name(name)

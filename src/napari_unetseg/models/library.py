@@ -13,6 +13,7 @@ from napari_unetseg.models import disk, file
 from napari_unetseg.schema.errors import ModelFileError
 
 SUFFIX = ".safetensors"
+_preferred: dict[str, Path | None] = {"folder": None}
 _NAME = re.compile(r"\w[\w .+\-]{0,99}(?<![ .])")
 
 
@@ -22,10 +23,15 @@ def bundled() -> dict[str, Path]:
 
 
 def user_folder() -> Path:
-    """Return where imported models are kept: $UNETSEG_MODELS, else the system's place for a user's data."""
+    """Return where imported models are kept: $UNETSEG_MODELS, the preferred folder, or the place for a user's data."""
     if chosen := os.environ.get("UNETSEG_MODELS"):
         return Path(chosen).expanduser()
-    return _data_home() / "napari-unetseg" / "models"
+    return _preferred["folder"] or _data_home() / "napari-unetseg" / "models"
+
+
+def prefer_folder(folder: Path | None) -> None:
+    """Keep the user's models in `folder` from now on; none: in the usual place."""
+    _preferred["folder"] = folder
 
 
 def available() -> dict[str, Path]:
@@ -55,7 +61,7 @@ def import_model(path: str | Path, name: str | None = None) -> Path:
     """Check a model file in full and copy it into the user's folder, where it is known as `name` (else its file's)."""
     path = Path(path).expanduser()
     name = path.stem if name is None else name
-    _check_new_name(name)
+    check_new_name(name)
     _copy(path, user_folder() / f"{name}{SUFFIX}")
     return user_folder() / f"{name}{SUFFIX}"
 
@@ -81,13 +87,14 @@ def _copy(source: Path, target: Path) -> None:
     disk.write(target, [data])
 
 
-def _check_new_name(name: str) -> None:
+def check_new_name(name: str) -> None:
+    """Refuse what cannot name a model of the user's, or names one already."""
     if not _NAME.fullmatch(name):
         raise ModelFileError(f"'{name[:100]}' cannot name a model; use letters, digits, '-', '_', '+', '.' and spaces")
     taken = {known.casefold(): path for known, path in available().items()}  # some file systems ignore case
     if name.casefold() in taken:
         where = "comes with the package" if name.casefold() in map(str.casefold, bundled()) else "is in your library"
-        raise ModelFileError(f"a model named '{name}' {where} already; import it under another name")
+        raise ModelFileError(f"a model named '{name}' {where} already; choose another name")
 
 
 def _models_in(folder: Path) -> dict[str, Path]:
@@ -95,7 +102,12 @@ def _models_in(folder: Path) -> dict[str, Path]:
         paths = sorted(folder.glob(f"*{SUFFIX}"))
     except OSError:
         return {}
-    return {path.stem: path for path in paths if path.is_file() and not path.name.startswith(".")}
+    return {path.stem: path for path in paths if path.is_file() and not _is_unfinished(path)}
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Tell a file being written and the checkpoint of an interrupted training from a model."""
+    return path.name.startswith(".") or path.name.endswith(f".checkpoint{SUFFIX}")
 
 
 def _data_home() -> Path:
