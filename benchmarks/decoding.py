@@ -25,6 +25,7 @@ from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample
 
 CHOICES = {
+    "min_confidence": (0.0, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9),
     "min_size": (12, 20, 30, 40),
     "min_seed": (0, 4, 8, 12, 20),
     "seed_threshold": (0.45, 0.5, 0.55, 0.6, 0.65, 0.7),

@@ -129,6 +129,17 @@ def test_small_objects_are_dropped_and_the_rest_renumbered():
     np.testing.assert_array_equal(only, labels == 2)
 
 
+def test_objects_the_network_is_unsure_of_are_dropped():
+    foreground = np.zeros((6, 12))
+    foreground[1:5, 1:5], foreground[1:5, 7:11] = 0.9, 0.6
+    foreground[1, 1] = 0.6  # the mean counts, not each pixel
+    maps = np.array([1 - foreground, foreground, foreground * 0])
+    target = TargetConfig(kind="boundary")
+    for least, ids in ((0, [0, 1, 2]), (0.59, [0, 1, 2]), (0.61, [0, 1]), (0.9, [0])):
+        decoded = decode(maps, config=CONFIG.replace(min_confidence=least), target=target)
+        assert list(np.unique(decoded)) == ids
+
+
 def test_holes_are_filled_on_request():
     ring = np.ones((5, 5), np.uint32)
     ring[2, 2] = 0

@@ -1,4 +1,4 @@
-"""Tidy label maps: drop small objects, fill holes, number in raster order."""
+"""Tidy label maps: drop objects, fill holes, number in raster order."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ def drop_small(labels: NDArray[Any], *, min_size: int) -> NDArray[Any]:
     if min_size <= 1 or not labels.size:
         return labels
     size = np.bincount(labels.ravel())
-    keep = size >= min_size
-    if keep[1:].all():
+    return keep_only(labels, size >= min_size)
+
+
+def keep_only(labels: NDArray[Any], is_kept: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return labels without the objects whose id `is_kept` says no to."""
+    if is_kept[1:].all():
         return labels
-    kept: NDArray[Any] = np.where(keep, np.arange(len(size)), 0).astype(labels.dtype)[labels]
+    kept: NDArray[Any] = np.where(is_kept, np.arange(len(is_kept)), 0).astype(labels.dtype)[labels]
     return kept
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_unetseg.labels.clean import drop_small, fill_holes, renumber
+from napari_unetseg.labels.clean import drop_small, fill_holes, keep_only, renumber
+from napari_unetseg.labels.confidence import confidence
 from napari_unetseg.schema.config import DecodingConfig, TargetConfig, TargetKind
 from napari_unetseg.schema.errors import InputError, JobError
 
@@ -32,6 +33,8 @@ def decode(probability: NDArray[Any], *, config: DecodingConfig, target: TargetC
     seeds, seed_count = _drop_small_seeds(seeds, seed_count, pieces, piece_count=count, min_seed=config.min_seed)
     labels = _grow(pieces, seeds, score, piece_count=count, seed_count=seed_count)
     labels = drop_small(labels, min_size=config.min_size)
+    if config.min_confidence:
+        labels = keep_only(labels, confidence(labels, probability) >= config.min_confidence)
     if config.fill_holes:
         labels = fill_holes(labels)
     return renumber(labels)

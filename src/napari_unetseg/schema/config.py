@@ -145,6 +145,9 @@ class DecodingConfig(Config):
         4, ge=0, le=1_000_000, description="Smaller seeds (pixels or voxels) split no object that has a larger seed."
     )
     min_size: int = Field(12, ge=0, le=10_000_000, description="Smaller objects (pixels or voxels) are dropped.")
+    min_confidence: float = Field(
+        0.0, ge=0, lt=1, description="Objects whose mean foreground probability is lower are dropped."
+    )
     fill_holes: bool = Field(True, description="Fill holes inside each object.")
     link_slices: bool = Field(False, description="2D model on a Z stack: join slices into 3D objects by overlap.")
     link_overlap: float = Field(
