@@ -56,6 +56,9 @@ def segment(
         int | None, typer.Option(help="Seeds of fewer pixels or voxels split no object: raise it if cells are cut up.")
     ] = None,
     min_size: Annotated[int | None, typer.Option(help="Drop objects of fewer pixels or voxels.")] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(help="Drop objects whose mean foreground probability is lower (0 to 1).")
+    ] = None,
     link: Annotated[
         bool | None, typer.Option("--link/--no-link", help="2D model on a Z stack: join the slices into 3D objects.")
     ] = None,
@@ -90,6 +93,7 @@ def segment(
             "seed_threshold": seed_threshold,
             "min_seed": min_seed,
             "min_size": min_size,
+            "min_confidence": min_confidence,
             "link_slices": link,
         }
         job = segment_files(
