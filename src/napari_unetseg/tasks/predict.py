@@ -87,16 +87,17 @@ class Predictor:
             yield TileDone(done=done, total=len(plan.tiles))
         return probability
 
-    def plan(self, shape: tuple[int, ...]) -> TilePlan:
-        """Return the tiles for an image of `shape` ([Z,] Y, X)."""
+    def plan(self, shape: tuple[int, ...], *, budget: int | None = None) -> TilePlan:
+        """Return the tiles for an image of `shape` ([Z,] Y, X), `budget` bytes at most for each; none: what is free."""
         network = self._source
-        return tiles.plan(shape, tile=self._tile(shape), halo=network.halo, divisor=network.divisor)
+        return tiles.plan(shape, tile=self._tile(shape, budget=budget), halo=network.halo, divisor=network.divisor)
 
-    def _tile(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _tile(self, shape: tuple[int, ...], *, budget: int | None) -> tuple[int, ...]:
         network = self._source
         if not network.is_tile_exact:
             return self._whole(shape)
-        budget = devices.free_memory(self.device) // 3 // self.batch
+        if budget is None:
+            budget = devices.free_memory(self.device) // 3 // self.batch
         largest = self.tiling.tile or (1024 if self.device.type == "cuda" else LARGEST_ON_CPU)
         if self.tiling.tile is not None:
             for edge in network.divisor:
@@ -108,7 +109,7 @@ class Predictor:
             shape,
             divisor=network.divisor,
             halo=network.halo,
-            bytes_per_pixel=self._bytes_per_pixel(),
+            bytes_per_pixel=self.bytes_per_pixel(),
             budget=budget,
             largest=largest,
         )
@@ -123,7 +124,7 @@ class Predictor:
             )
         return tuple(-(-length // step) * step for length, step in zip(shape, network.divisor, strict=True))
 
-    def _bytes_per_pixel(self) -> float:
+    def bytes_per_pixel(self) -> float:
         """Bytes alive per input pixel at the widest point: skips, inputs of the last concatenation, and its result."""
         config = self._source.config
         item = 2 if self.dtype is torch.bfloat16 else 4

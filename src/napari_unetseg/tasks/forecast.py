@@ -1,0 +1,169 @@
+"""How much memory and time a segmentation takes: bytes from the tile plan, time from short passes of the network."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unetseg.images import normalize
+from napari_unetseg.images.budget import available_memory, readable
+from napari_unetseg.images.simulate import simulate
+from napari_unetseg.images.source import ImageSource
+from napari_unetseg.images.tiles import Tile, TilePlan
+from napari_unetseg.labels.decode import decode
+from napari_unetseg.labels.measure import measure_objects
+from napari_unetseg.networks.network import Network
+from napari_unetseg.schema.events import Event
+from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.segment import DECODE_BYTES
+
+EDGES = {2: (192, 192), 3: (16, 96, 96)}
+"""Pixels of the calibration image: a second's work for the bundled model on two cores."""
+REPEATS = 3
+ENOUGH = 0.3  # seconds after which a pass is not repeated
+AMPLE = 2**62
+BYTES_PER_LABEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds per pixel on one device, as measured."""
+
+    read: float
+    """Per pixel a tile reads: the way down the U."""
+    written: float
+    """Per pixel a tile writes: the way up, of which the halo is left out."""
+    decoded: float
+    """Per pixel of the image: contrast, decoding and measuring of objects."""
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run will need; `labels` are the bytes of the result, which are part of `memory`."""
+
+    memory: int
+    labels: int
+    available: int
+    seconds: float
+    slowdown: float
+    """Time over the time with tiles of the usual size; above 1 where memory allows only smaller ones."""
+    pace: Pace
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can run at all."""
+        return self.memory <= self.available
+
+    @property
+    def advice(self) -> str:
+        """What to know about it before starting; empty if there is nothing."""
+        if not self.fits:
+            return (
+                f"needs {readable(self.memory)}, {readable(self.available)} are free: "
+                "choose a smaller region, or segment the file with the Batch dock, which writes to disk"
+            )
+        if self.slowdown > 1.05:
+            return f"little memory is free: runs in smaller tiles, about {100 * (self.slowdown - 1):.0f} % slower"
+        return ""
+
+
+def calibrate(predictor: Predictor, *, model: Model) -> Generator[Event, None, Pace]:
+    """Time the model's predictor on simulated cells, and what follows it; yields between the passes."""
+    network, channels = model.network, model.card.network.in_channels
+    shape = _round_up(EDGES[model.card.network.ndim], network.divisor)
+    cells = simulate(shape, seed=0)[0][None]
+    pixels = math.prod(shape)
+
+    began = time.perf_counter()
+    image = normalize.apply(cells, stretch=normalize.measure([cells], config=model.card.normalization))
+    contrast = time.perf_counter() - began
+    image = np.repeat(image, channels, axis=0)
+
+    whole, middle = (_single_tile(shape, network=network, is_cropped=is_cropped) for is_cropped in (False, True))
+    yield from predictor.predict(image, plan=middle)  # the first pass of all is slow
+    all_written, maps = yield from _time(predictor, image, plan=whole)
+    part_written, _ = yield from _time(predictor, image, plan=middle)
+    saved = pixels - _volume(middle.tiles[0].write)
+    written = min(max(0.0, (all_written - part_written) / max(1, saved)), all_written / pixels)
+
+    began = time.perf_counter()
+    measure_objects(decode(maps, config=model.card.decoding, target=model.card.target), image, scale={})
+    after = time.perf_counter() - began
+    return Pace(
+        read=all_written / pixels - written,
+        written=written,
+        decoded=(after + channels * contrast) / pixels,
+        device=predictor.device.type,
+        precision=str(predictor.dtype).removeprefix("torch."),
+    )
+
+
+def forecast(source: ImageSource, *, predictor: Predictor, model: Model, pace: Pace) -> Forecast:
+    """Return what segmenting `source` will take, with the labels in memory; nothing is read."""
+    ndim = model.card.network.ndim
+    shape = tuple(source.sizes[letter] for letter in "ZYX"[3 - ndim :])
+    pixels, frames = math.prod(shape), source.sizes["T"] * (source.sizes["Z"] if ndim == 2 else 1)
+    plan = predictor.plan(shape)
+    seconds, usual = (
+        _seconds(one, pace=pace) + pixels * pace.decoded for one in (plan, predictor.plan(shape, budget=AMPLE))
+    )
+    labels = BYTES_PER_LABEL * frames * pixels
+    maps = pixels * 4 * (model.card.target.out_channels + 2 * model.card.network.in_channels)
+    return Forecast(
+        memory=labels + maps + max(pixels * DECODE_BYTES, _network_bytes(predictor, plan=plan, model=model)),
+        labels=labels,
+        available=available_memory(),
+        seconds=frames * seconds,
+        slowdown=seconds / usual,
+        pace=pace,
+    )
+
+
+def _time(
+    predictor: Predictor, image: np.ndarray, *, plan: TilePlan
+) -> Generator[Event, None, tuple[float, np.ndarray]]:
+    """Return the seconds of the fastest pass, since another program may take its share of any, and its maps."""
+    times: list[float] = []
+    while not times or (len(times) < REPEATS and sum(times) < ENOUGH):
+        began = time.perf_counter()
+        maps = yield from predictor.predict(image, plan=plan)
+        times.append(time.perf_counter() - began)
+    return min(times), maps
+
+
+def _single_tile(shape: tuple[int, ...], *, network: Network, is_cropped: bool) -> TilePlan:
+    """Return one tile that reads all and writes all, or about the middle half of each axis."""
+    write = []
+    for length, step in zip(shape, network.divisor, strict=True):
+        margin = length // 4 // step * step if is_cropped else 0
+        write.append(slice(margin, length - margin))
+    tile = Tile(read=tuple(slice(0, length) for length in shape), write=tuple(write))
+    return TilePlan(shape=shape, padded=shape, tiles=(tile,))
+
+
+def _seconds(plan: TilePlan, *, pace: Pace) -> float:
+    return sum(pace.read * _volume(tile.read) + pace.written * _volume(tile.write) for tile in plan.tiles)
+
+
+def _network_bytes(predictor: Predictor, *, plan: TilePlan, model: Model) -> int:
+    """Return the host's share of what the network takes: its weights, and on the CPU the maps of the largest tile."""
+    weights = 4 * sum(value.numel() for value in model.network.parameters())
+    if predictor.device.type == "cuda":
+        return weights
+    window = max(_volume(tile.read) for tile in plan.tiles)
+    return 2 * weights + round(window * predictor.bytes_per_pixel()) * predictor.batch
+
+
+def _volume(region: tuple[slice, ...]) -> int:
+    return math.prod(part.stop - part.start for part in region)
+
+
+def _round_up(shape: tuple[int, ...], divisor: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(-(-length // step) * step for length, step in zip(shape, divisor, strict=True))
