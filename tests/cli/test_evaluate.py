@@ -89,3 +89,20 @@ def test_axes_are_shown_and_can_be_given(run, draw):
     result = run("evaluate", "a.npy", "a.npy", "--axes", "TYX", "--json")
     assert result.json["notes"] == []
     assert len(result.json["per_image"]) == 2
+
+
+@pytest.mark.parametrize("side", ["predicted", "truth"])
+def test_an_image_in_the_place_of_labels_is_refused(run, truth, side):
+    rng = np.random.default_rng(0)
+    for name, image in {
+        "noise.tif": rng.poisson(100, (64, 64)).astype(np.uint16),
+        "float.tif": rng.random((64, 64)).astype(np.float32),
+        "rgb.tif": rng.integers(0, 255, (64, 64, 3), dtype=np.uint8),
+    }.items():
+        tifffile.imwrite(name, image, photometric="rgb" if image.ndim == 3 else "minisblack")
+        pair = (name, truth / "a.tif") if side == "predicted" else (truth / "a.tif", name)
+        result = run("evaluate", *pair, "--json")
+        assert result.code == 1
+        (failed,) = result.json["failed"]
+        assert name in failed["error"]
+        assert "image" in failed["error"]

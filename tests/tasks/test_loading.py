@@ -120,3 +120,10 @@ def test_colours_stay_where_the_network_sees_colours(in_colour: Path) -> None:
     Image.fromarray(red).save(in_colour / "images" / "c.png")
     assert channels() == [1, 3, 3]
     assert channels(in_channels=1) == [1, 1, 3]
+
+
+def test_images_in_the_place_of_labels_are_refused(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).poisson(100, (64, 64)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", noise)
+    with pytest.raises(InputError, match="looks like an image"):
+        finish(read_samples(tmp_path / "a.tif", tmp_path / "a.tif"))

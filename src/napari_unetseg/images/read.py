@@ -58,7 +58,8 @@ def read_labels(path: str | Path, *, axes: str | None = None) -> np.ndarray:
     source = _open_labels(path, axes=axes)
     if source.sizes["C"] != 1:
         raise InputError(
-            f"{path}: has {source.sizes['C']} channels or colours; a label map has one, give one that stores ids"
+            f"{path}: has {source.sizes['C']} channels or colours, as images have; "
+            "a label map has one, give one that stores ids"
         )
     check_allocation(source.shape, np.dtype(np.uint64), what=str(path))  # as stored, and as ids
     times = [source.read(t=t, channels=[0]) for t in range(source.sizes["T"])]  # (1, Z, Y, X) each

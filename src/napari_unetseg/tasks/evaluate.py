@@ -15,6 +15,7 @@ from napari_unetseg.images.notes import GroupedNotes
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.zarr_store import is_zarr
 from napari_unetseg.labels import metrics
+from napari_unetseg.labels.plausible import check_plausible
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note
 
@@ -52,6 +53,8 @@ def evaluate_files(predicted: Path, truth: Path, *, axes: str | None = None) -> 
         try:
             found = readers[predicted].read(predicted_path, axes=axes)
             wanted = readers[truth].read(truth_path, axes=axes)
+            check_plausible(found, name=str(predicted_path))
+            check_plausible(wanted, name=str(truth_path))
             letters = _axes(truth_path, predicted_path, ndim=wanted.ndim, axes=axes, notes=notes)
             if "Z" in letters and found.any() and not _spans_planes(found):
                 yield Note(

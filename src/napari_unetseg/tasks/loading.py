@@ -15,6 +15,7 @@ from napari_unetseg.images.masks import LabelReader
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.images.notes import GroupedNotes
 from napari_unetseg.images.source import ImageSource
+from napari_unetseg.labels.plausible import check_plausible
 from napari_unetseg.schema.config import NormalizationConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, ItemDone, Note
@@ -45,6 +46,7 @@ def read_samples(
     in_colour: set[str] = set()
     for number, (image_path, label_path) in enumerate(pairs, start=1):
         source, truth = layouts.read_pair(image_path, label_path, axes=axes, reader=reader)
+        check_plausible(truth, name=str(label_path))
         notes.add(source)
         new = _cut(source, truth, ndim=ndim, channels=channels, config=normalization or NormalizationConfig())
         in_colour |= {sample.origin for sample in new if channels is None and "S" in source.axes.letters}
