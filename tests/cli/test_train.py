@@ -126,6 +126,14 @@ def test_resume_without_a_checkpoint_is_refused(run, images, truth, never):
     assert "no such checkpoint" in result.err
 
 
+def test_resuming_what_has_finished_says_how_to_go_on(run, images, truth, never):
+    Path("m.safetensors").write_bytes(b"finished")
+    result = run("train", images, truth, "-o", "m.safetensors", "--steps", 1, "--resume")
+    assert result.code == 2
+    assert "m.safetensors: this training has finished" in result.err
+    assert "--from m.safetensors" in result.err
+
+
 def test_ctrl_c_then_resume_gives_the_model_of_an_unbroken_run(run, images, truth, monkeypatch):
     from napari_unetseg.models.file import load
     from napari_unetseg.tasks import train as task

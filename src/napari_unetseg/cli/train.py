@@ -132,8 +132,12 @@ def _check_output(output: Path, *, resume: bool, overwrite: bool) -> Path:
         raise InputError(f"{output.parent}: there is no such folder; make it first")
     checkpoint = output.with_name(f"{output.stem}.checkpoint.safetensors")
     if resume and not checkpoint.is_file():
-        state = "this model is complete" if output.exists() else "there is nothing to resume"
-        raise InputError(f"{checkpoint}: no such checkpoint, {state}; start without --resume")
+        if output.exists():
+            raise InputError(
+                f"{output}: this training has finished, there is nothing to resume; to train the model further, "
+                f"give it to a new one with --from {_quoted(output)}; to train anew, --overwrite"
+            )
+        raise InputError(f"{checkpoint}: no such checkpoint, there is nothing to resume; start without --resume")
     if not resume and not overwrite:
         if checkpoint.exists():
             raise InputError(
