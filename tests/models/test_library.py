@@ -153,5 +153,5 @@ def test_the_checkpoint_of_an_interrupted_training_is_no_model(shelf, model):
 def test_a_new_model_needs_a_free_name(shelf, model, name):
     library.import_model(model, name="cells")
     library.check_new_name("cells 2")
-    with pytest.raises(ModelFileError, match="cannot name a model|already; choose another name"):
+    with pytest.raises(ModelFileError, match=r"cannot name a model|already; choose another name"):
         library.check_new_name(name)
