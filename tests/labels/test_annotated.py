@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unetseg.labels.annotated import annotate
+from napari_unetseg.labels.annotated import annotate, count_painted
 
 PAINTED = np.zeros((1, 16), np.uint8)
 PAINTED[0, 5:7], PAINTED[0, 13:15] = 3, 9
@@ -48,3 +48,14 @@ def test_the_margin_follows_the_pixel_size() -> None:
     labels[4] = 1
     found = annotate(labels, zero_is_background=False, spacing=(2.0, 1.0, 1.0))
     np.testing.assert_array_equal(found[:, 0, 0], [-1, -1, -1, 0, 1, 0, -1, -1, -1])
+
+
+def test_objects_are_counted_without_scribbles() -> None:
+    assert count_painted(PAINTED).objects == 2
+    alone = count_painted(PAINTED, background_id=9)
+    assert (alone.objects, alone.share, alone.is_little) == (1, 2 / 16, False)
+    assert count_painted(PAINTED.astype(np.int64) * 2**40).objects == 2
+    assert count_painted(np.zeros((0, 4), int)).objects == 0
+    few = np.zeros((100, 100), np.int32)
+    few[:5, :5] = 1
+    assert count_painted(few).is_little

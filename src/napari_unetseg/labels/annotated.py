@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from napari_unetseg.labels.ids import IGNORE, check_ids, compact
 from napari_unetseg.labels.targets import near_objects, relative_spacing
+
+FEW_OBJECTS, SMALL_SHARE = 30, 0.1  # below both, the rest is rather not annotated than background
 
 
 def annotate(
@@ -39,3 +42,31 @@ def annotate(
         is_known |= regions
     known[(known == 0) & ~is_known] = IGNORE
     return known
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """How much of a label map is painted: its objects, and their share of the pixels."""
+
+    objects: int
+    share: float
+
+    @property
+    def is_little(self) -> bool:
+        """Whether most of the objects are probably still unpainted."""
+        return self.objects < FEW_OBJECTS and self.share < SMALL_SHARE
+
+
+def count_painted(labels: NDArray[Any], *, background_id: int | None = None) -> Painted:
+    """Count the objects of a label map; scribbles of background are none."""
+    if not labels.size:
+        return Painted(0, 0.0)
+    highest = int(labels.max())
+    if 0 < highest < 4 * labels.size + 1024:
+        counts = np.bincount(np.maximum(labels, 0).ravel())
+        ids = np.flatnonzero(counts)
+        counts = counts[ids]
+    else:
+        ids, counts = np.unique(labels, return_counts=True)
+    is_object = (ids > 0) & (ids != (background_id or 0))
+    return Painted(int(is_object.sum()), float(counts[is_object].sum() / labels.size))

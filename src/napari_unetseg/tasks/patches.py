@@ -67,6 +67,11 @@ class PatchSampler:
 
     def batch(self, step: int, *, device: torch.device | str = "cpu") -> Batch:
         """Return the batch of `step`; geometry and intensity are changed on `device`."""
+        images, labels = self.draw(step, device=device)
+        return self._with_targets(images, labels)
+
+    def draw(self, step: int, *, device: torch.device | str = "cpu") -> tuple[torch.Tensor, np.ndarray]:
+        """Return the augmented images `(N, C, ...)` and labels `(N, ...)` of `step`."""
         rng = np.random.default_rng([self.recipe.seed, step])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         crops = [self._crop(rng) for _ in range(self.recipe.batch)]
@@ -75,7 +80,7 @@ class PatchSampler:
         config = self.recipe.augmentation
         parameters = augment.draw(config, batch=len(crops), shape=self.patch, generator=generator)
         images, labels = augment.apply(images, labels, parameters, output_shape=self.patch)
-        return self._with_targets(images, labels.cpu().numpy())
+        return images, labels.cpu().numpy()
 
     def _with_targets(self, images: torch.Tensor, labels: np.ndarray) -> Batch:
         """Targets and weights of the *warped* labels: a warped weight map would have wrong distances."""

@@ -1,0 +1,55 @@
+"""The recipe to start from: what suits the model, the painted objects and the time a person has."""
+
+from __future__ import annotations
+
+from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, Recipe
+
+FINE_TUNING_RATE = 3e-4
+"""Peak learning rate from a trained model: it shall be changed, not forgotten."""
+SCRATCH_WIDTH = 16
+"""Narrow enough that five minutes on two cores are some hundred steps."""
+AVERAGED = 0.99
+"""Decay of the running average of weights, about a hundred steps: short runs have no time for a longer one."""
+HELD_BACK = 10
+"""Objects from which on some of a single image are held back for validation."""
+STRENGTHS = {"none": 0.0, "light": 0.5, "normal": 1.0, "strong": 1.5}
+"""What a person calls the strength of augmentation, and the factor it means."""
+
+
+def start_recipe(card: ModelCard | None, *, ndim: int = 2, channels: int = 1) -> Recipe:
+    """Return the recipe for training from the model of `card`, or from scratch without one."""
+    if card is None:
+        network = NetworkConfig(ndim=ndim, in_channels=channels, width=SCRATCH_WIDTH)
+        return Recipe(network=network, ema=AVERAGED)
+    return Recipe(
+        network=card.network,
+        target=card.target,
+        normalization=card.normalization,
+        decoding=card.decoding,
+        learning_rate=FINE_TUNING_RATE,
+        ema=AVERAGED,
+    )
+
+
+def validation_share(*, images: int, objects: int, share: float) -> float:
+    """Return the share to hold back: 0 where the only image has too few objects to spare some."""
+    return share if images > 1 or objects >= HELD_BACK else 0.0
+
+
+def patch_of(edge: int, *, ndim: int, divisor: int) -> tuple[int, ...]:
+    """Return patch edges of about `edge` pixels that a network with this divisor can take; in Z a quarter of them."""
+    plane = max(1, round(edge / divisor)) * divisor
+    depth = max(1, round(edge / 4 / divisor)) * divisor
+    return (plane, plane) if ndim == 2 else (depth, plane, plane)
+
+
+def strengthened(augmentation: AugmentationConfig, *, factor: float) -> AugmentationConfig:
+    """Return the augmentation with every change `factor` times as large, within its bounds; 0: no change at all."""
+    if factor == 0:
+        return augmentation.replace(probability=0.0, flip=False, gamma=0, brightness=0, contrast=0, blur=0, noise=0)
+    most = {"scale": 0.9, "contrast": 0.95, "brightness": 1.0, "noise": 1.0, "rotation": 180.0, "gamma": 2.0}
+    names = ("elastic", "rotation", "scale", "gamma", "brightness", "contrast", "blur", "noise")
+    return augmentation.replace(
+        **{name: min(most.get(name, 10.0), factor * getattr(augmentation, name)) for name in names}
+    )

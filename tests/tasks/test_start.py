@@ -1,0 +1,36 @@
+"""A run starts with what suits the model and the time."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.config import AugmentationConfig, Recipe
+from napari_unetseg.tasks.start import STRENGTHS, patch_of, start_recipe, strengthened, validation_share
+
+
+def test_a_model_is_changed_gently(card: ModelCard) -> None:
+    recipe = start_recipe(card)
+    assert (recipe.network, recipe.target, recipe.normalization) == (card.network, card.target, card.normalization)
+    assert recipe.learning_rate < Recipe().learning_rate
+    scratch = start_recipe(None, ndim=3, channels=2)
+    assert (scratch.network.ndim, scratch.network.in_channels) == (3, 2)
+    assert scratch.learning_rate == Recipe().learning_rate
+
+
+@pytest.mark.parametrize(("images", "objects", "expected"), [(1, 5, 0.0), (1, 10, 0.15), (2, 2, 0.15)])
+def test_nothing_is_held_back_of_a_few_cells(images: int, objects: int, expected: float) -> None:
+    assert validation_share(images=images, objects=objects, share=0.15) == expected
+
+
+def test_patches_fit_the_network() -> None:
+    assert patch_of(200, ndim=2, divisor=16) == (192, 192)
+    assert patch_of(5, ndim=3, divisor=8) == (8, 8, 8)
+
+
+@pytest.mark.parametrize("factor", STRENGTHS.values())
+def test_augmentation_is_scaled_within_its_bounds(factor: float) -> None:
+    strong = AugmentationConfig(scale=0.8, contrast=0.9, gamma=1.9)
+    changed = strengthened(strong, factor=factor)
+    assert (changed == strong) == (factor == 1)
+    assert changed.flip == (factor > 0)
