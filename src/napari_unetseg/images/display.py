@@ -41,7 +41,7 @@ def picture_of(source: ImageSource, *, limit: int = WHOLE) -> Picture:
     letters = "".join(letter for letter in CANONICAL if letter in source.axes.letters.replace("S", "C"))
     if byte_count(source.shape, source.dtype) <= limit:
         whole = tuple(slice(0, source.sizes[letter]) for letter in CANONICAL)
-        pixels = _read(source, whole)
+        pixels: Any = _read(source, whole)
     else:
         pixels = _lazily(source)
     pixels = pixels.reshape(tuple(source.sizes[letter] for letter in letters))
@@ -77,15 +77,16 @@ def _read(source: ImageSource, where: tuple[slice, ...]) -> np.ndarray:
     return np.stack(parts)
 
 
-def _lazily(source: ImageSource) -> da.Array:
-    """Return a TCZYX array in blocks of one plane, at most 2048 x 2048."""
+def _lazily(source: ImageSource) -> Any:
+    """Return a TCZYX dask array in blocks of one plane, at most 2048 x 2048."""
     edges = {"T": 1, "C": source.sizes["C"] if "S" in source.axes.letters else 1, "Z": 1, "Y": _EDGE, "X": _EDGE}
 
     def block(block_info: Any = None) -> np.ndarray:
         return _read(source, tuple(slice(start, stop) for start, stop in block_info[None]["array-location"]))
 
     chunks = tuple(_chunks(source.sizes[letter], edges[letter]) for letter in CANONICAL)
-    return da.map_blocks(block, chunks=chunks, dtype=source.dtype, meta=np.empty((0,) * 5, source.dtype))
+    empty = np.empty((0,) * len(CANONICAL), source.dtype)
+    return da.map_blocks(block, chunks=chunks, dtype=source.dtype, meta=empty)  # type: ignore[no-untyped-call]
 
 
 def _chunks(length: int, edge: int) -> tuple[int, ...]:

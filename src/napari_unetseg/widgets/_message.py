@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import Literal
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -12,6 +14,8 @@ from napari_unetseg.schema.errors import UnetSegError
 
 COLOURS = {"error": "#d1495b", "warning": "#edae49", "note": "#4f8fc0"}  # told apart by colour-blind people too
 Kind = Literal["error", "warning", "note"]
+FIELDS = {"axes": "Axes", "channel": "Channels", "link": "Join slices", "tile": "Tile", "min-size": "Smallest object"}
+"""What the docks call an option of the command line that messages advise."""
 
 
 class Message(QFrame):
@@ -21,6 +25,8 @@ class Message(QFrame):
         super().__init__(parent)
         self.setObjectName("unetseg_message")
         self.text = QLabel()
+        self.text.setTextFormat(Qt.TextFormat.PlainText)  # a file's name is no markup
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setWordWrap(True)
         self.copy = QPushButton("Copy details")
         self.copy.setToolTip("Copy the message with its traceback, for a report")
@@ -55,10 +61,19 @@ class Message(QFrame):
         self.setVisible(False)
 
     def _show(self, text: str, *, kind: Kind) -> None:
-        self.text.setText(text)
+        self.text.setText(in_dock_words(text))
         self.copy.setVisible(kind == "error")
         self.setStyleSheet(f"#unetseg_message {{ border: none; border-left: 4px solid {COLOURS[kind]}; }}")
         self.setVisible(True)
 
     def _on_copy_clicked(self) -> None:
         QGuiApplication.clipboard().setText(self._details)
+
+
+def in_dock_words(text: str) -> str:
+    """Name fields of a dock in place of options of the command line: "pass --axes" becomes "pass 'Axes'"."""
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: _field(found.group(1)) or found.group(0), text)
+
+
+def _field(option: str) -> str:
+    return f"'{FIELDS[option]}'" if option in FIELDS else ""

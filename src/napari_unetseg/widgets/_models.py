@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
@@ -22,9 +22,26 @@ from qtpy.QtWidgets import (
 from napari_unetseg.models import file, library
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.errors import UnetSegError
+from napari_unetseg.widgets import _settings
 
 BROWSE = "Choose a file…"
 THUMBNAIL = 48  # px on screen
+
+
+class _News(QObject):
+    """Tells every chooser of a model that was trained, imported or dropped on the viewer."""
+
+    arrived = Signal(object)
+    latest: Path | None = None
+
+
+_news = _News()
+
+
+def announce_model(path: Path) -> None:
+    """List the model in every chooser, and choose it where only models can be chosen; also in docks opened later."""
+    _news.latest = path
+    _news.arrived.emit(path)
 
 
 class ModelChooser(QWidget):
@@ -40,10 +57,12 @@ class ModelChooser(QWidget):
         super().__init__(parent)
         self._extra = extra
         self.card: ModelCard | None = None
+        self._value: Path | str = ""
         self.combo = QComboBox()
         self.combo.setToolTip("Bundled models, your own, or any model file (.safetensors)")
         self.picture = QLabel()
         self.summary = QLabel()
+        self.summary.setTextFormat(Qt.TextFormat.PlainText)  # a file's text is no markup
         self.summary.setWordWrap(True)
         self.details = QPushButton("Card…")
         self.details.setToolTip("Everything the model's card says: training data, scores, settings, licence")
@@ -57,7 +76,10 @@ class ModelChooser(QWidget):
         layout.addWidget(self.combo)
         layout.addLayout(row)
         self.refresh()
+        if _news.latest is not None:
+            self._on_news_arrived(_news.latest)
         self.combo.activated.connect(self._on_combo_activated)
+        _news.arrived.connect(self._on_news_arrived)
 
     def value(self) -> Path | str:
         """Return the chosen model's path, or the word of an extra entry."""
@@ -71,14 +93,12 @@ class ModelChooser(QWidget):
             path = library.find(value)
             self.combo.insertItem(self.combo.count() - 1, f"{path.stem} · {path.parent}", path)
             index = self._index_of(path)
-        self.combo.setCurrentIndex(index)
-        self._chosen = index
-        self._describe()
-        self.changed.emit(self.value())
+        self._choose(index)
 
     def refresh(self) -> None:
-        """Read the library again and keep the choice."""
-        before = self.value() if self.combo.count() else None
+        """Read the library again and keep the choice, if it is still there."""
+        before = self._value
+        _settings.use_model_folder()
         self.combo.clear()
         for word in self._extra:
             self.combo.addItem(word, word)
@@ -86,11 +106,19 @@ class ModelChooser(QWidget):
         for name, path in library.available().items():
             self.combo.addItem(f"{name} · {'bundled' if name in own else 'own'}", path)
         self.combo.addItem(BROWSE, None)
-        self._chosen = 0
-        if before and (self._index_of(before) >= 0 or Path(before).exists()):
+        is_kept = before != "" and (self._index_of(before) >= 0 or Path(before).exists())
+        if is_kept:
             self.set_value(before)
         else:
-            self._describe()
+            self._choose(0)
+
+    def _choose(self, index: int) -> None:
+        self.combo.setCurrentIndex(index)
+        self._chosen = index
+        self._describe()
+        if self.value() != self._value:
+            self._value = self.value()
+            self.changed.emit(self._value)
 
     def _index_of(self, value: Path | str) -> int:
         for index in range(self.combo.count()):
@@ -98,6 +126,13 @@ class ModelChooser(QWidget):
             if data is not None and (data == value or (isinstance(data, Path) and data.stem == str(value))):
                 return index
         return -1
+
+    def _on_news_arrived(self, path: Path) -> None:
+        if not path.exists():
+            return
+        self.refresh()
+        if not self._extra:
+            self.set_value(path)
 
     def _on_combo_activated(self, index: int) -> None:
         if self.combo.itemData(index) is not None:
@@ -124,15 +159,26 @@ class ModelChooser(QWidget):
             self.summary.setText(str(error))
             return
         self.summary.setText(summary_of(self.card))
-        if self.card.thumbnail:
-            pixmap = QPixmap()
-            pixmap.loadFromData(base64.b64decode(self.card.thumbnail))
-            self.picture.setPixmap(pixmap.scaled(THUMBNAIL, THUMBNAIL))
-            self.picture.setVisible(not pixmap.isNull())
+        pixmap = _picture_of(self.card)
+        self.picture.setPixmap(pixmap)
+        self.picture.setVisible(not pixmap.isNull())
 
     def _on_details_clicked(self) -> None:
         if self.card is not None:
             show_card(self.card, parent=self)
+
+
+def _picture_of(card: ModelCard) -> QPixmap:
+    """Return the card's picture; an empty one where there is none or it cannot be read."""
+    pixmap = QPixmap()
+    try:
+        is_read = bool(card.thumbnail) and pixmap.loadFromData(base64.b64decode(card.thumbnail))
+    except ValueError:  # letters of base64, but not in fours
+        is_read = False
+    keep = Qt.AspectRatioMode.KeepAspectRatio
+    return (
+        pixmap.scaled(THUMBNAIL, THUMBNAIL, keep, Qt.TransformationMode.SmoothTransformation) if is_read else QPixmap()
+    )
 
 
 def summary_of(card: ModelCard) -> str:

@@ -1,0 +1,74 @@
+"""Show an image file and the label file made from it as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Labels, Layer
+
+from napari_unetseg.images.display import Picture, label_picture, picture_of
+from napari_unetseg.images.read import open_image
+from napari_unetseg.schema.events import Event, Note
+from napari_unetseg.widgets._layers import METADATA, add_labels
+
+ROLE = "batch"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What was read: an image, and its labels where there are some."""
+
+    path: Path
+    image: Picture
+    labels_path: Path | None = None
+    labels: Picture | None = None
+
+
+def read_files(path: Path, labels: Path | None, *, axes: str | None = None) -> Generator[Event, None, Opened]:
+    """Read for `add_files`; this is a task for another thread."""
+    yield Note(f"opening {path.name}")
+    image = picture_of(open_image(path, axes=axes))
+    return Opened(path, image, labels, None if labels is None else label_picture(labels))
+
+
+def add_files(viewer: Any, opened: Opened) -> None:
+    """Add what was read as layers, with pixel size and axis labels."""
+    image = opened.image
+    channel = image.letters.index("C") if "C" in image.letters and not image.is_rgb else None
+    added = viewer.add_image(image.data, name=opened.path.name, channel_axis=channel, rgb=image.is_rgb, **placed(image))
+    if opened.labels is None or opened.labels_path is None:
+        return
+    source = added[0].name if isinstance(added, list) else added.name
+    facts = {"role": ROLE, "source": source, **_identity(opened.labels_path)}
+    add_labels(viewer, opened.labels.data, name=_stem(opened.labels_path), place=placed(opened.labels), facts=facts)
+
+
+def shown_as(viewer: Any, labels: Path) -> Layer | None:
+    """Return the layer that shows this label file as it is now."""
+    identity = _identity(labels)
+    for layer in viewer.layers:
+        facts = layer.metadata.get(METADATA, {})
+        if isinstance(layer, Labels) and {key: facts.get(key) for key in identity} == identity:
+            return layer
+    return None
+
+
+def placed(picture: Picture) -> dict[str, Any]:
+    """Return scale, units and axis labels of a picture's layer."""
+    letters = picture.letters.replace("C", "")
+    return {
+        "scale": tuple(picture.scale.get(letter, 1.0) for letter in letters),
+        "units": tuple("um" if letter in picture.scale else "pixel" for letter in letters),
+        "axis_labels": tuple(letter.lower() for letter in letters),
+    }
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    return {"file": str(path), "written": path.stat().st_mtime_ns}
+
+
+def _stem(path: Path) -> str:
+    return path.name.rpartition("_labels.")[0] + " labels"

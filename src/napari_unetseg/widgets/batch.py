@@ -1,0 +1,244 @@
+"""The Batch dock: segment a folder of images, see how each one fares, open the results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import napari
+from qtpy.QtCore import QModelIndex
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QPushButton, QWidget
+
+from napari_unetseg.images.axes import LETTERS
+from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.errors import InputError, UnetSegError
+from napari_unetseg.schema.words import counted
+from napari_unetseg.widgets import _settings
+from napari_unetseg.widgets._batch_files import BatchFiles
+from napari_unetseg.widgets._batch_session import FINISHED, BatchSession, Settings
+from napari_unetseg.widgets._batch_table import table_view
+from napari_unetseg.widgets._dock import Dock, hint
+from napari_unetseg.widgets._form import Form
+from napari_unetseg.widgets._message import in_dock_words
+from napari_unetseg.widgets._models import ModelChooser
+from napari_unetseg.widgets._session import session_of
+
+TABLE_HEIGHT = 150  # px
+DECODING = {
+    "threshold": "Foreground from",
+    "seed_threshold": "Split from",
+    "min_size": "Smallest object",
+    "link_slices": "Join slices",
+}
+TILING = {"tile": "Tile", "precision": "Precision", "device": "Device"}
+AXES_TIP = "Meaning of the images' axes, such as ZYX, TYX, CYX or YXS (S: RGB); empty: what each file says"
+CHANNELS_TIP = "Channels for the network, counted from 0, such as 0 or 0, 2; empty: all of the image"
+
+
+class BatchDock(Dock):
+    """Chooses images, model and output folder; the session does the rest and goes on without the dock."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__(viewer)
+        self.session = session_of(viewer, BatchSession)
+        self.files = BatchFiles()
+        self.column.addWidget(self.files)
+        self._add_existing()
+        self.model = ModelChooser()
+        self.add_row("Model", self.model)
+        self._add_advanced()
+        self._add_table()
+        self._restore()
+        self._connect()
+        self._refresh()
+
+    def value(self) -> Settings:
+        """Return how the images are to be segmented; `InputError` where a field makes no sense."""
+        model = self.model.value()
+        if not isinstance(model, Path) or self.model.card is None:
+            raise InputError("this model cannot be used; choose another one")
+        return Settings(
+            model=model,
+            axes=_letters(self.axes.text()),
+            channels=_channels(self.channels.text()),
+            tiling=self.tiling.value(),
+            decoding=self.decoding.value(),
+            existing=self.existing.currentData(),
+        )
+
+    def set_value(self, settings: Settings) -> None:
+        """Show these settings."""
+        self.model.set_value(settings.model)
+        self.axes.setText(settings.axes or "")
+        self.channels.setText(", ".join(map(str, settings.channels or ())))
+        if settings.tiling is not None:
+            self.tiling.set_value(settings.tiling)
+        if settings.decoding is not None:
+            self.decoding.set_value(settings.decoding)
+        self.existing.setCurrentIndex(self.existing.findData(settings.existing))
+
+    def _add_existing(self) -> None:
+        self.existing = QComboBox()
+        self.existing.addItem("leave it out (resume)", "skip")
+        self.existing.addItem("replace its result", "overwrite")
+        tip = "What to do with an image whose result is there; a result is only ever replaced by a complete one"
+        self.add_row("If done", self.existing, tooltip=tip)
+
+    def _add_advanced(self) -> None:
+        self.axes = QLineEdit()
+        self.axes.setPlaceholderText("as the file says")
+        self.channels = QLineEdit()
+        self.channels.setPlaceholderText("all")
+        self.tiling = Form(_settings.tiling(), list(TILING), labels=TILING)
+        self.decoding = Form(self._decoding_of_model(), list(DECODING), labels=DECODING)
+        fields = QWidget()
+        rows = QFormLayout(fields)
+        rows.setContentsMargins(0, 0, 0, 0)
+        for name, field, tip in (("Axes", self.axes, AXES_TIP), ("Channels", self.channels, CHANNELS_TIP)):
+            label = QLabel(name)
+            label.setToolTip(tip)
+            field.setToolTip(tip)
+            rows.addRow(label, field)
+        self.advanced = self.add_section("Advanced", fields, self.decoding, self.tiling)
+
+    def _add_table(self) -> None:
+        self.found = hint()
+        self.column.addWidget(self.found)
+        self.table = table_view(self.session, self)
+        self.table.setMinimumHeight(TABLE_HEIGHT)
+        self.column.addWidget(self.table)
+        self.run = QPushButton("Segment all")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop after the tile at work; images that are done are kept")
+        self.add_buttons(self.run, self.cancel)
+        self.forecast = hint()
+        self.footer.insertWidget(0, self.forecast)
+
+    def _connect(self) -> None:
+        session, job = self.session, self.session.job
+        self.files.changed.connect(self._find)
+        self.existing.currentIndexChanged.connect(self._refresh)
+        self.axes.textChanged.connect(self._refresh)
+        self.channels.textChanged.connect(self._refresh)
+        self.model.changed.connect(self._on_model_changed)
+        self.table.doubleClicked.connect(self._on_table_double_clicked)
+        self.run.clicked.connect(self._on_run_clicked)
+        self.cancel.clicked.connect(job.cancel)
+        session.listed.connect(self._refresh)
+        session.advanced.connect(self._show_progress)
+        session.finder.changed.connect(self._refresh)
+        session.opener.failed.connect(self.message.show_error)
+        session.opener.changed.connect(self._refresh)
+        job.changed.connect(self._refresh)
+        job.started.connect(self._on_job_started)
+        job.failed.connect(self.message.show_error)
+        job.finished.connect(self._on_job_finished)
+
+    def _restore(self) -> None:
+        """Show what the session works on, or worked on, when the dock is opened again."""
+        inputs, settings = self.session.inputs, self.session.settings
+        if inputs is not None:
+            self.files.set_value(inputs)
+        if settings is not None:
+            self.set_value(settings)
+        if self.session.job.is_running:
+            self._on_job_started()
+        elif self.session.ended:
+            self.progress.stop(self.session.ended)
+
+    def _find(self) -> None:
+        self.session.find(self.files.value())
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Set buttons and hints to what can be done now, and say why where nothing can."""
+        session = self.session
+        problem = self._problem()
+        self.run.setEnabled(not problem and not session.job.is_running)
+        self.run.setText("Segmenting…" if session.job.is_running else "Segment all")
+        self.cancel.setEnabled(session.job.is_running and not session.job.is_stopping)
+        self.cancel.setText("Stopping…" if session.job.is_stopping else "Cancel")
+        self.found.setText(self._found_text())
+        self.table.setVisible(bool(session.rows))
+        self.forecast.setText("" if session.job.is_running else in_dock_words(problem) or self._forecast_text())
+        self.forecast.setVisible(bool(self.forecast.text()))
+
+    def _problem(self) -> str:
+        """Return why a run cannot be started; empty when it can."""
+        session = self.session
+        if self.files.value() is None:
+            return "Choose a folder with images: each is segmented, the results go into a folder of their own."
+        try:
+            settings = self.value()
+        except UnetSegError as error:
+            return str(error)
+        if session.finder.is_running:
+            return "Looking for images…"
+        if session.problem is not None or not session.rows:
+            return "There is no image to segment."
+        if session.to_do(settings.existing) == 0:
+            return "All images have a result. To make them again choose 'If done: replace its result'."
+        return ""
+
+    def _found_text(self) -> str:
+        session = self.session
+        if session.problem is not None:
+            return in_dock_words(str(session.problem))
+        made = session.count(*FINISHED)
+        text = counted(len(session.rows), "image") + (f", {made} with a result" if made else "")
+        return text + ". Double click one to see it." if session.rows else ""
+
+    def _forecast_text(self) -> str:
+        return f"{counted(self.session.to_do(self.existing.currentData()), 'image')} to segment."
+
+    def _show_progress(self) -> None:
+        if self.session.job.is_running:
+            self.progress.show_fraction(self.session.fraction, detail=self.session.detail)
+
+    def _decoding_of_model(self) -> DecodingConfig:
+        return DecodingConfig() if self.model.card is None else self.model.card.decoding
+
+    def _on_model_changed(self) -> None:
+        self.decoding.set_value(self._decoding_of_model())
+        self._refresh()
+
+    def _on_run_clicked(self) -> None:
+        self.message.clear()
+        try:
+            self.session.start(self.value())
+        except UnetSegError as error:
+            self.message.show_error(error)
+
+    def _on_job_started(self) -> None:
+        self.progress.start("loading the model…", began=self.session.began)
+        if self.session.fraction > 0:
+            self._show_progress()
+
+    def _on_job_finished(self) -> None:
+        self.progress.stop(self.session.ended)
+        if self.session.count("failed"):
+            failed = [row for row in self.session.rows if row.state == "failed"]
+            text = (
+                f"{counted(len(failed), 'image')} failed, the others are done. {failed[0].path.name}: {failed[0].error}"
+            )
+            self.message.show_text(text, kind="warning")
+        self._refresh()
+
+    def _on_table_double_clicked(self, index: QModelIndex) -> None:
+        self.message.clear()
+        self.session.open(index.row())
+
+
+def _letters(text: str) -> str | None:
+    """Return axis letters, or none for "as the file says"; that they fit is checked for each file."""
+    letters = text.strip().upper()
+    if not set(letters) <= set(LETTERS) or len(set(letters)) != len(letters):
+        raise InputError(f"Axes are letters of {LETTERS}, each once, such as ZYX; got '{text}'")
+    return letters or None
+
+
+def _channels(text: str) -> tuple[int, ...] | None:
+    """Return channel numbers, or none for all."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise InputError(f"Channels are numbers counted from 0, such as 0 or 0, 2; got '{text}'")
+    return tuple(int(part) for part in parts) or None
