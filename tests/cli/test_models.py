@@ -33,7 +33,12 @@ def test_a_damaged_model_in_the_library_is_named(run, tmp_path):
 
 def test_show_tells_the_card(run, model):
     assert run("models", "show", model, "--json").json["name"] == "threshold"
-    assert "network.architecture" in run("models", "show", model).out
+    short = run("models", "show", model).out
+    assert "unet 2D, width 4, depth 2" in short
+    assert "YX (plane by plane); 1 channel: signal" in short
+    assert "network.architecture" not in short
+    for option in ("--full", "-v"):
+        assert "network.architecture" in run("models", "show", model, option).out
     assert run("models", "show", "nothing-like-it").code == 2
 
 

@@ -42,28 +42,27 @@ def list_models(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None
 
 
 @app.command(short_help="Show what a model file says of itself.")
-def show(name: NameArgument, as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
-    """Show what a model's file says about it: network, target, training, scores, licence."""
+def show(
+    name: NameArgument,
+    full: Annotated[bool, typer.Option("--full", help="Show every field; so does -v.")] = False,
+    as_json: JsonFlag = False,
+    verbose: VerboseFlag = False,
+) -> None:
+    """Show what a model's file says about it: what it is for, training, scores, licence."""
+    from napari_unetseg.cli.card import every_field, main_facts
     from napari_unetseg.cli.table import table
     from napari_unetseg.models import library
     from napari_unetseg.models.file import read_card
 
     with reporting(as_json=as_json, verbose=verbose) as report:
         path = library.find(name)
-        card = read_card(path).model_dump(mode="json")
-        report.say(table(_lines(card), head=("field", "value")))
-        report.finish({"path": path, **card})
-
-
-def _lines(value: dict[str, Any], *, prefix: str = "") -> list[tuple[str, str]]:
-    """Flatten nested tables to dotted names; empty fields are left out."""
-    lines: list[tuple[str, str]] = []
-    for key, item in value.items():
-        if isinstance(item, dict):
-            lines += _lines(item, prefix=f"{prefix}{key}.")
-        elif item not in (None, "", []):
-            lines.append((prefix + key, ", ".join(map(str, item)) if isinstance(item, list) else str(item)))
-    return lines
+        card = read_card(path)
+        fields = card.model_dump(mode="json")
+        is_full = full or verbose
+        report.say(table(every_field(fields) if is_full else main_facts(card, path=path), head=("field", "value")))
+        if not is_full:
+            report.say("\nevery field and setting: --full")
+        report.finish({"path": path, **fields})
 
 
 @app.command("export", short_help="Copy a model to a file.")

@@ -1,0 +1,70 @@
+"""A model's card for people: the main facts on one screen, or every field."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_unetseg.cli.progress import duration
+from napari_unetseg.schema.words import counted
+
+if TYPE_CHECKING:
+    from napari_unetseg.schema.card import ModelCard, TrainingRecord
+
+WIDTH = 96
+SCORES = {"ap0.50": "AP at IoU 0.50", "mean_ap": "mean AP 0.50-0.90", "f1": "F1", "dice": "Dice"}
+
+
+def main_facts(card: ModelCard, *, path: Path) -> list[tuple[str, str]]:
+    """Return what matters when one chooses a model, as rows of a table; long texts are wrapped."""
+    network, record = card.network, card.training
+    reads = f"{card.axes} ({'plane by plane' if network.ndim == 2 else 'whole volumes'})"
+    facts = {
+        "name": card.name,
+        "description": card.description,
+        "axes": f"{reads}; {counted(len(card.channels), 'channel')}: {', '.join(card.channels)}",
+        "objects": _objects(card),
+        "network": f"{network.architecture} {network.ndim}D, width {network.width}, depth {network.depth}",
+        "size": f"{path.stat().st_size / 1e6:.1f} MB",
+        **({} if record is None else _training(record)),
+        "licence": card.licence,
+        "citation": card.citation,
+        "file": str(path),
+    }
+    rows = []
+    for name, text in facts.items():
+        lines = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+        rows += [(name if not index else "", line) for index, line in enumerate(lines)]
+    return rows
+
+
+def _objects(card: ModelCard) -> str:
+    parts = [] if card.object_diameter is None else [f"about {card.object_diameter:.0f} px wide in training"]
+    if card.pixel_size is not None:
+        parts.append(f"pixels of {' x '.join(f'{size:.3g}' for size in card.pixel_size)} µm")
+    return ", ".join(parts)
+
+
+def _training(record: TrainingRecord) -> dict[str, str]:
+    amount = f"{counted(record.objects, 'object')} in {counted(record.images, 'image')}"
+    date = f", {record.date[:10]}" if record.date else ""
+    scores = ", ".join(f"{text} {record.scores[key]:.3f}" for key, text in SCORES.items() if key in record.scores)
+    return {
+        "trained on": f"{record.data}; {amount}" if record.data else amount,
+        "training": f"{counted(record.steps, 'step')} in {duration(record.seconds)}{date}",
+        "scores": f"{scores} ({counted(record.validation_images, 'validation image')})" if scores else "none measured",
+    }
+
+
+def every_field(value: dict[str, Any], *, prefix: str = "") -> list[tuple[str, str]]:
+    """Flatten nested tables to dotted names; empty fields are left out, and the picture is not spelt out."""
+    lines: list[tuple[str, str]] = []
+    for key, item in value.items():
+        if isinstance(item, dict):
+            lines += every_field(item, prefix=f"{prefix}{key}.")
+        elif key == "thumbnail" and item:
+            lines.append((prefix + key, f"PNG, {len(item) * 3 // 4:,} bytes"))
+        elif item not in (None, "", []):
+            lines.append((prefix + key, ", ".join(map(str, item)) if isinstance(item, list) else str(item)))
+    return lines
