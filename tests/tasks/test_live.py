@@ -72,7 +72,7 @@ def test_a_field_is_predicted_and_comes_back_with_what_came_with_it(
     live = Live()
     job = train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors", live=live)
     run_until(job, StepDone)
-    live.look(Field(samples[0].image[:, :40], samples[0].name, (slice(0, 32), slice(8, 64)), where="here"))
+    live.look(Field(lambda: samples[0].image[:, :40], samples[0].name, (slice(0, 32), slice(8, 64)), where="here"))
     seen = run_until(job, Previewed)
     assert isinstance(seen, Previewed)
     assert (seen.labels.shape, seen.where) == ((32, 56), "here")
@@ -80,7 +80,7 @@ def test_a_field_is_predicted_and_comes_back_with_what_came_with_it(
 
 def test_previews_leave_time_for_training() -> None:
     live = Live()
-    field = Field(np.zeros((1, 4, 4)), "a", (slice(None),), None)
+    field = Field(lambda: np.zeros((1, 4, 4)), "a", (slice(None),), None)
     live.look(field)
     assert live.take_field() is field
     live.rest_after(0.05)

@@ -14,7 +14,7 @@ from napari_unetseg.models import file
 from napari_unetseg.schema.config import AugmentationConfig, Recipe, TargetConfig
 from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.schema.events import Event, Note, Saved, StepDone, Validated
-from napari_unetseg.tasks import live, train
+from napari_unetseg.tasks import serving, train
 from napari_unetseg.tasks.model import load_model
 from napari_unetseg.tasks.samples import Sample
 from napari_unetseg.tasks.segment import segment
@@ -238,13 +238,13 @@ def test_without_validation_the_last_weights_are_kept(samples: list[Sample], rec
 def test_slow_validation_does_not_eat_the_budget(
     samples: list[Sample], recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    validate = live.validate
+    validate = serving.validate
 
     def slow(*args: Any, **options: Any) -> Any:
         time.sleep(0.3)
         return (yield from validate(*args, **options))
 
-    monkeypatch.setattr(live, "validate", slow)
+    monkeypatch.setattr(serving, "validate", slow)
     recipe = recipe.replace(steps=None, minutes=0.06, validate_every=0.01)
     events = finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
     assert sum(isinstance(event, Validated) for event in events) <= 5

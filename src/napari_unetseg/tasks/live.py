@@ -1,30 +1,16 @@
-"""What passes between a training run and those who watch it: new labels, fields to look at, the wish to stop."""
+"""A mailbox between a training run and those who watch it: new labels, a field to look at, the wish to stop."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from napari_unetseg.images import normalize
-from napari_unetseg.images.normalize import Stretch
-from napari_unetseg.labels.decode import decode
-from napari_unetseg.networks.network import Network
-from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import Recipe, TilingConfig
-from napari_unetseg.schema.errors import InputError
-from napari_unetseg.schema.events import Event, Note, Previewed, Relabelled, Validated
-from napari_unetseg.tasks.checkpoint import Progress
-from napari_unetseg.tasks.jobs import as_part
-from napari_unetseg.tasks.patches import Batch, PatchSampler
-from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.samples import Sample, crop_to_known, prepare, renew
-from napari_unetseg.tasks.validate import validate
+from napari_unetseg.tasks.samples import Sample
 
 PREVIEW = "preview"
 """Item of the tiles predicted for a preview."""
@@ -33,9 +19,12 @@ PREVIEW_SHARE = 3  # between two previews lies at least this many times the last
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Raw pixels `(C, [Z,] Y, X)` of the image named `origin`; `inner` is the part that is wanted of the labels."""
+    """Part of the image named `origin`: `read` gives its raw pixels `(C, [Z,] Y, X)`, in the training thread.
 
-    image: np.ndarray
+    `inner` is what is wanted of the labels, the rest surroundings; `where` comes back with them.
+    """
+
+    read: Callable[[], np.ndarray]
     origin: str
     inner: tuple[slice, ...]
     where: Any
@@ -99,95 +88,3 @@ class Live:
         """Take no field for a while, since the last one took so many seconds."""
         with self._lock:
             self._not_before = time.monotonic() + PREVIEW_SHARE * seconds
-
-
-@dataclass(slots=True)
-class Data:
-    """What a run learns from, is scored on and says of it; labels painted meanwhile change all three."""
-
-    sampler: PatchSampler
-    held: list[Sample]
-    card: ModelCard
-
-    def batch(self, step: int, *, device: torch.device | str = "cpu") -> Batch:
-        """Return the batch of `step` from the newest labels."""
-        return self.sampler.batch(step, device=device)
-
-
-def serve(live: Live, *, data: Data, network: Network, recipe: Recipe, step: int) -> Generator[Event, None, None]:
-    """Take over new labels and predict a field, if there are any."""
-    fresh = live.take_samples()
-    if fresh is not None:
-        try:
-            yield _take_over(fresh, data=data, recipe=recipe, step=step)
-        except InputError as error:
-            yield Note(f"the new strokes are not used: {error}")
-    field = live.take_field()
-    if field is not None:
-        began = time.monotonic()
-        yield from _predict(field, stretch=_stretch_of(field.origin, data), network=network, recipe=recipe, step=step)
-        live.rest_after(time.monotonic() - began)
-
-
-def score(network: Network, *, data: Data, recipe: Recipe, live: Live) -> Generator[Event, None, dict[str, Any] | None]:
-    """Score on the held-back samples as `validate` does; none without them, or when the run is to stop."""
-    job = validate(network, held=data.held, recipe=recipe)
-    while True:
-        try:
-            event = next(job)
-        except StopIteration as end:
-            scores: dict[str, Any] | None = end.value
-            return scores
-        yield event
-        if live.must_stop:
-            job.close()
-            return None
-
-
-def score_training(network: Network, *, data: Data, recipe: Recipe, progress: Progress) -> Generator[Event, None, None]:
-    """Score on the training objects and say that it is those."""
-    painted = [crop_to_known(sample) for sample in data.sampler.samples]
-    scores = yield from validate(network, held=painted, recipe=recipe)
-    if scores is not None:
-        yield Validated(
-            progress.step,
-            float(scores["ap"]["0.50"]),
-            float(scores["mean_ap"]),
-            is_best=True,
-            seconds=progress.seconds,
-            on_training=True,
-        )
-
-
-def _take_over(fresh: Sequence[Sample], *, data: Data, recipe: Recipe, step: int) -> Relabelled:
-    network = recipe.network
-    ready = prepare(fresh, ndim=network.ndim, channels=network.in_channels, config=recipe.normalization)
-    training = renew(data.sampler.samples, ready)
-    objects = sum(int(np.count_nonzero(np.unique(sample.labels) > 0)) for sample in training)
-    if not objects:
-        raise InputError("no object is left to learn from; paint some again")
-    data.sampler = PatchSampler(training, recipe=recipe, patch=data.sampler.patch)
-    data.held = renew(data.held, ready)
-    record = data.card.training
-    assert record is not None  # set by record.describe
-    # the fingerprint is of the arrays at the start; of a moving target there is none
-    changed = record.replace(objects=objects, images=len(training), data_sha256="")
-    data.card = data.card.replace(training=changed)
-    return Relabelled(objects, len(training), step)
-
-
-def _stretch_of(origin: str, data: Data) -> Stretch | None:
-    samples = [*data.sampler.samples, *data.held]
-    return next((sample.stretch for sample in samples if origin in (sample.origin, sample.name)), None)
-
-
-def _predict(
-    field: Field, *, stretch: Stretch | None, network: Network, recipe: Recipe, step: int
-) -> Generator[Event, None, None]:
-    stretch = stretch or normalize.measure([field.image], config=recipe.normalization)
-    tiling = TilingConfig(precision=recipe.precision, device=str(next(network.parameters()).device))
-    predictor = Predictor(network.eval(), target=recipe.target, tiling=tiling)
-    image = normalize.apply(field.image, stretch=stretch)
-    probability = yield from as_part(predictor.predict(image), item=PREVIEW)
-    labels = decode(probability, config=recipe.decoding, target=recipe.target)
-    yield Previewed(labels[field.inner], field.where, step)

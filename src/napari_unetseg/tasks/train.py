@@ -25,11 +25,12 @@ from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks.budget import Clock, next_mark, used
 from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.jobs import finish
-from napari_unetseg.tasks.live import Data, Live, score, score_training, serve
+from napari_unetseg.tasks.live import Live
 from napari_unetseg.tasks.model import Model, weights_of
 from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare, split
+from napari_unetseg.tasks.serving import Data, score, score_training, serve
 from napari_unetseg.tasks.step import Run, take_step
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
