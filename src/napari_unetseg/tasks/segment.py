@@ -32,6 +32,7 @@ from napari_unetseg.tasks.jobs import as_part, finish
 from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.recall import Recalled
 
 MAX_ID = 2**32 - 1
 DECODE_BYTES = 32  # per pixel: seeds, pieces, landscape and labels while maps become objects
@@ -103,20 +104,21 @@ def run(
     channels: Sequence[int] | None = None,
     writer: LabelWriter | None = None,
     preview: bool = False,
+    predictor: Predictor | Recalled | None = None,
 ) -> Generator[Event, None, Segmentation]:
     """Segment `source`, yielding at every tile; labels go to `writer`, or into memory without one.
 
     A 2D model runs over every plane of Z and time; ids are unique in the whole result. With `decoding.link_slices`
     objects of neighbouring planes that overlap get one id. Memory holds one plane (3D: one volume) at a time.
     With `preview` labels are yielded as `LabelsPart`, first of each tile by itself, then of each plane or volume as
-    they stay, and are not collected: the result has none.
+    they stay, and are not collected: the result has none. A `predictor` that is ready takes the place of a new one.
     """
     began = time.monotonic()
     decoding = decoding or model.card.decoding
     given, channels = channels, choose_channels(source, model=model, channels=channels)
     if given is None and len(channels) < source.sizes["C"]:
         yield Note(f"{source.name}: its colours are equal, taken as grey")
-    predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
+    predictor = predictor or Predictor(model.network, target=model.card.target, tiling=tiling)
     yield from _notes(source, model=model, decoding=decoding)
     frames = list(_frames(source, ndim=model.card.network.ndim))
     shape = _frame_shape(source, ndim=model.card.network.ndim)
