@@ -115,6 +115,7 @@ def find_box(labels: NDArray[Any], ids: Sequence[int], *, within: Box | None = N
     `within` is where they were last: only if they reach its edge, or are not there, the whole map is searched.
     """
     if within is not None:
+        within = padded(within, labels.shape, margin=1)
         found = _tight(np.isin(labels[within], ids), start=[side.start for side in within])
         if found is not None and not _reaches_edge(found, within, labels.shape):
             return found
