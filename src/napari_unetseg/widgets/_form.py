@@ -1,19 +1,18 @@
-"""A frozen pydantic model as a form: its fields become magicgui widgets with bounds, units and tooltips."""
+"""A frozen pydantic model as a form: its fields become widgets with bounds, units and tooltips."""
 
 from __future__ import annotations
 
-import math
-import types
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
-from magicgui.widgets import create_widget
-from magicgui.widgets.bases import ValueWidget
-from pydantic.fields import FieldInfo
-from qtpy.QtCore import QObject, Signal
+from pydantic import ValidationError
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_unetseg.schema.config import Config
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.widgets._field import Field, field_of
+from napari_unetseg.widgets._message import COLOURS
 
 Model = TypeVar("Model", bound=Config)
 
@@ -21,11 +20,13 @@ Model = TypeVar("Model", bound=Config)
 class Form(QWidget, Generic[Model]):
     """Shows the fields `names` of `config`; the others keep their value.
 
-    `labels` are the words of a biologist for a field; the term of the literature stays in the tooltip. A field that may
-    be none gets the word "auto" below its smallest number.
+    `labels` are the words of a biologist for a field; the term of the literature stays in the tooltip. `none` are the
+    words for a value that may be none ("auto" unless given). While what is shown cannot be (half a word typed),
+    `problem` says why, `value` raises it, and `changed` is silent; `checked` carries the problem, or "", at each change.
     """
 
     changed = Signal(object)
+    checked = Signal(str)
 
     def __init__(
         self,
@@ -33,97 +34,76 @@ class Form(QWidget, Generic[Model]):
         names: Sequence[str],
         *,
         labels: Mapping[str, str] | None = None,
+        none: Mapping[str, str] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._config = config
-        self._fields: dict[str, _Field] = {}
+        self._fields: dict[str, Field] = {}
+        self._labels: dict[str, str] = {}
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         for name in names:
             info = type(config).model_fields[name]
-            field = _Field(name, info, value=getattr(config, name), on_change=self._on_change, parent=self)
-            label = QLabel((labels or {}).get(name, name.replace("_", " ")))
+            field = field_of(name, info, value=getattr(config, name), none=(none or {}).get(name, "auto"))
+            field.changed.connect(self._on_field_changed)
+            field.setParent(self)
+            self._labels[name] = (labels or {}).get(name, name.replace("_", " "))
+            label = QLabel(self._labels[name])
             label.setToolTip(field.tooltip)
-            layout.addRow(label, field.widget.native)
+            layout.addRow(label, field.native)
             self._fields[name] = field
+        self.problem = ""
+        self._hint = QLabel()
+        self._hint.setWordWrap(True)
+        self._hint.setStyleSheet(f"color: {COLOURS['error']};")
+        self._hint.setVisible(False)
+        layout.addRow(self._hint)
 
     def value(self) -> Model:
-        """Return the configuration with what the form shows."""
-        return self._config.replace(**{name: field.value() for name, field in self._fields.items()})
+        """Return the configuration with what the form shows; `InputError` where that cannot be."""
+        shown = {name: field.value() for name, field in self._fields.items()}
+        try:
+            return self._config.replace(**shown)
+        except ValidationError as error:
+            raise InputError("; ".join(self._complaints(error))) from error
 
     def set_value(self, config: Model) -> None:
         """Show `config`; `changed` is emitted once, if anything changed."""
-        before, self._config = self.value(), config
+        try:
+            before: Model | None = self.value()
+        except InputError:
+            before = None
+        self._config = config
         for name, field in self._fields.items():
             field.set_value(getattr(config, name))
+        self._check()
         if config != before:
             self.changed.emit(config)
 
-    def _on_change(self) -> None:
-        self.changed.emit(self.value())
+    def _complaints(self, error: ValidationError) -> list[str]:
+        lines = []
+        for detail in error.errors(include_url=False):
+            name = str(detail["loc"][0]) if detail["loc"] else ""
+            message = detail["msg"].removeprefix("Value error, ")
+            if detail["type"] == "string_pattern_mismatch":
+                message = f"'{detail['input']}' is none of {type(self._config).model_fields[name].description}"
+            lines.append(f"{self._labels.get(name, name)}: {message}" if name else message)
+        return lines
 
+    def _on_field_changed(self) -> None:
+        config = self._check()
+        if config is not None:
+            self.changed.emit(config)
 
-class _Field(QObject):
-    """One field: its widget, and the way from value to widget and back."""
-
-    def __init__(
-        self, name: str, info: FieldInfo, *, value: Any, on_change: Callable[[], None], parent: QObject
-    ) -> None:
-        super().__init__(parent)
-        annotation, may_be_none = _without_none(info.annotation)
-        self.tooltip = f"{info.description or ''} [{name}]".strip()
-        self._none: float | None = None
-        self._step = 1.0
-        options: dict[str, Any] = {"tooltip": self.tooltip}
-        if annotation in (int, float):
-            low, high = _bounds(info, gap=1 if annotation is int else 1e-6)
-            self._step = 1 if annotation is int else _step(value, low=low, high=high)
-            self._none = low - self._step if may_be_none else None
-            options |= {"min": low if self._none is None else self._none, "max": high, "step": self._step}
-        self.widget: ValueWidget = create_widget(annotation=annotation, name=name, options=options)
-        if annotation is float:
-            self.widget.native.setDecimals(max(2, 1 - math.floor(math.log10(self._step))))
-        if self._none is not None:
-            self.widget.native.setSpecialValueText("auto")
-        self.set_value(value)
-        self.widget.changed.connect(on_change)
-
-    def value(self) -> Any:
-        """Return the exact value that was set, unless a person has changed what is shown (rounded) since."""
-        value = self.widget.value
-        if value == self._displayed:
-            return self._exact
-        return None if self._is_none(value) else value
-
-    def set_value(self, value: Any) -> None:
-        with self.widget.changed.blocked():
-            self.widget.value = self._none if value is None else value
-        self._exact, self._displayed = value, self.widget.value
-
-    def _is_none(self, value: Any) -> bool:
-        return self._none is not None and value <= self._none + self._step / 2
-
-
-def _without_none(annotation: Any) -> tuple[Any, bool]:
-    """Split `X | None` into X and whether none is allowed."""
-    if get_origin(annotation) not in (Union, types.UnionType):
-        return annotation, False
-    kept = [part for part in get_args(annotation) if part is not type(None)]
-    return kept[0], len(kept) < len(get_args(annotation))
-
-
-def _bounds(info: FieldInfo, *, gap: float) -> tuple[float, float]:
-    """Return the smallest and largest number the field allows; a bound it excludes is left by `gap`."""
-    low, high = -1e9, 1e9
-    for rule in info.metadata:
-        low = max(low, getattr(rule, "ge", low), getattr(rule, "gt", low - gap) + gap)
-        high = min(high, getattr(rule, "le", high), getattr(rule, "lt", high + gap) - gap)
-    return low, high
-
-
-def _step(value: float | None, *, low: float, high: float) -> float:
-    """Return about a twentieth of the value's size, as a power of ten: what one click should change."""
-    size = abs(value) if value else min(1.0, high - low)
-    return 10.0 ** math.floor(math.log10(max(size, 1e-6)) - 0.3)
+    def _check(self) -> Model | None:
+        """Say below the fields what cannot be; return the configuration if all can."""
+        try:
+            config, self.problem = self.value(), ""
+        except InputError as error:
+            config, self.problem = None, str(error)
+        self._hint.setText(self.problem)
+        self._hint.setVisible(bool(self.problem))
+        self.checked.emit(self.problem)
+        return config
