@@ -77,6 +77,19 @@ def test_ignored_pixels_are_no_object():
     assert measure_objects(np.array([[-1, 2]]), None, scale={})["label"].tolist() == [2]
 
 
+def test_confidence_is_the_mean_foreground_probability_also_of_merged_planes(volume):
+    background = np.zeros((2, 6, 6))
+    background[0, 1:4, 1:3], background[1, 5, 5] = 0.5, 0.25
+    maps = np.stack([background, 1 - background])
+    whole = measure_objects(volume, None, scale=SCALE, probability=maps).set_index("label")["confidence"]
+    np.testing.assert_allclose(whole, [1 - 0.5 * 6 / 15, 0.75])
+    planes = [
+        measure_objects(volume[z], None, scale=SCALE, position={"z": z}, probability=maps[:, z]) for z in range(2)
+    ]
+    merged = merge_planes(pd.concat(planes, ignore_index=True)).set_index("label")["confidence"]
+    np.testing.assert_allclose(merged, whole, rtol=1e-6)
+
+
 @pytest.mark.parametrize("time_point", [None, 4])
 def test_planes_merge_to_what_the_volume_measures(volume, time_point):
     image = np.random.default_rng(0).random((2, *volume.shape))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_unetseg.labels.confidence import confidence
 from napari_unetseg.labels.ids import compact, object_boxes
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
@@ -22,12 +23,14 @@ def measure_objects(
     scale: Mapping[str, float],
     position: Mapping[str, int] | None = None,
     channels: Sequence[str | int] | None = None,
+    probability: NDArray[Any] | None = None,
 ) -> pd.DataFrame:
     """Return one row per object of labels ([Z,] Y, X), in the order of the ids.
 
     `scale` is the pixel size (µm) by axis letter; columns in µm are there when it is known for all axes of the labels.
     `position` (e.g. `{"t": 3}`) becomes leading columns. Centroids are those of pixel centres; a bounding box
-    ends one pixel after the object, as slices do. `image` (C, [Z,] Y, X) adds intensities, by index or by `channels`.
+    ends one pixel after the object, as slices do. `image` (C, [Z,] Y, X) adds intensities, by index or by `channels`;
+    `probability` (K, [Z,] Y, X), the maps the labels were decoded from, adds `confidence`.
     """
     if image is not None and image.shape[1:] != labels.shape:
         raise InputError(f"labels {labels.shape} do not fit the image {image.shape}; pass the image as (C, [Z,] Y, X)")
@@ -39,6 +42,8 @@ def measure_objects(
     columns: dict[str, Any] = {"label": ids[1:], _size_name(axes): size}
     for axis, coordinate in zip(axes, np.unravel_index(where, labels.shape), strict=True):
         columns[f"centroid_{axis}_px"] = np.bincount(index, weights=coordinate, minlength=count) / size
+    if probability is not None:
+        columns["confidence"] = confidence(objects, probability)[1:]
     boxes = object_boxes(objects)
     for i, axis in enumerate(axes):
         columns[f"bbox_{axis}_min_px"] = np.array([box[i].start for box in boxes], dtype=np.int64)
@@ -61,7 +66,8 @@ def merge_planes(table: pd.DataFrame, *, scale: Mapping[str, float] | None = Non
     """
     names = [str(name) for name in table.columns]
     keys = [key for key in ("t", "label") if key in names]
-    means = [name for name in names if name.startswith(("centroid_", "intensity_mean")) and not name.endswith("_um")]
+    averaged = ("centroid_", "intensity_mean", "confidence")
+    means = [name for name in names if name.startswith(averaged) and not name.endswith("_um")]
     parts = table[[*keys, "area_px", *means]].rename(columns={"area_px": "volume_px"})
     parts["centroid_z_px"] = table["z"].astype(np.float64)
     means.append("centroid_z_px")
@@ -93,6 +99,7 @@ def _with_derived(
         "label",
         *(f"centroid_{axis}_{unit}" for unit in ("px", "um") for axis in axes),
         *("area_px", "area_um2", "volume_px", "volume_um3", "equivalent_diameter_px", "equivalent_diameter_um"),
+        "confidence",
         *(f"bbox_{axis}_{end}_px" for end in ("min", "max") for axis in axes),
         *(f"intensity_{statistic}_{name}" for name in channels for statistic in ("mean", "min", "max")),
     ]

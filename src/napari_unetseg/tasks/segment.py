@@ -22,7 +22,6 @@ from napari_unetseg.images.notes import sentences_of
 from napari_unetseg.images.read import ImageSource, from_array
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.labels.decode import decode
-from napari_unetseg.labels.join import link_slices
 from napari_unetseg.labels.measure import measure_objects, merge_planes
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
@@ -30,11 +29,11 @@ from napari_unetseg.schema.events import Event, LabelsPart, Note, TileDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.jobs import as_part, finish
 from napari_unetseg.tasks.model import Model, load_model
+from napari_unetseg.tasks.numbering import Numbering
 from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.recall import Recalled
 
-MAX_ID = 2**32 - 1
 DECODE_BYTES = 32  # per pixel: seeds, pieces, landscape and labels while maps become objects
 
 
@@ -129,7 +128,7 @@ def run(
         _stretch(source, frames=frames, channels=channels, model=model), item=source.name, total=total
     )
     out = None if writer or preview else np.zeros([source.sizes[letter] for letter in "TZYX"], np.uint32)
-    numbering, to_labels = _Numbering(decoding), partial(decode, config=decoding, target=model.card.target)
+    numbering, to_labels = Numbering(decoding), partial(decode, config=decoding, target=model.card.target)
     tables, unusable = [], 0
     for number, frame in enumerate(frames):
         raw = source.read(t=frame.t, z=frame.z, channels=channels)
@@ -144,11 +143,11 @@ def run(
                 tiles, probability, plan=plan, decode=to_labels, at=(frame.t, frame.z), first_id=numbering.objects + 1
             )
         yield from as_part(tiles, item=source.name, before=number * len(plan.tiles), total=total)
-        labels = numbering.number(to_labels(probability), frame=frame)
+        labels = numbering.number(to_labels(probability), is_next_slice=bool(frame.z))
         if preview:
             where = region_of(tuple(slice(0, length) for length in shape), at=(frame.t, frame.z))
             yield LabelsPart(where, labels, is_final=True, maps=probability)
-        tables.append(_measure(labels, raw, frame=frame, source=source, channels=channels))
+        tables.append(_measure(labels, raw, probability, frame=frame, source=source, channels=channels))
         if writer is not None:
             writer.write(_index(source, frame), labels)
         elif out is not None:
@@ -197,31 +196,6 @@ def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int
 
 def _colours(source: ImageSource) -> str:
     return " (0 red, 1 green, 2 blue)" if "S" in source.axes.letters else ""
-
-
-class _Numbering:
-    """Gives objects ids that are unique in the whole result; one that goes on in the next slice keeps its id."""
-
-    def __init__(self, decoding: DecodingConfig) -> None:
-        self.objects = 0
-        self._decoding = decoding
-        self._previous: np.ndarray | None = None
-
-    def number(self, labels: np.ndarray, *, frame: _Frame) -> np.ndarray:
-        previous = self._previous if frame.z else None  # the first slice of a stack continues nothing
-        if self._decoding.link_slices and previous is not None:
-            labels, following = link_slices(
-                previous, labels, overlap=self._decoding.link_overlap, next_id=self.objects + 1
-            )
-            self.objects = following - 1
-        else:
-            count = int(labels.max(initial=0))
-            labels = np.where(labels > 0, labels + np.uint32(self.objects), np.uint32(0))
-            self.objects += count
-        if self.objects > MAX_ID:
-            raise InputError(f"more than {MAX_ID} objects in one image; raise --min-size or segment it in parts")
-        self._previous = labels if self._decoding.link_slices else None
-        return labels
 
 
 def _frames(source: ImageSource, *, ndim: int) -> Iterator[_Frame]:
@@ -281,12 +255,19 @@ def _stretch_of_plane(
 
 
 def _measure(
-    labels: np.ndarray, raw: np.ndarray, *, frame: _Frame, source: ImageSource, channels: Sequence[int]
+    labels: np.ndarray,
+    raw: np.ndarray,
+    probability: np.ndarray,
+    *,
+    frame: _Frame,
+    source: ImageSource,
+    channels: Sequence[int],
 ) -> pd.DataFrame:
     position = {"t": frame.t} if source.sizes["T"] > 1 else {}
     if frame.z is not None and source.sizes["Z"] > 1:
         position["z"] = frame.z
-    return measure_objects(labels, raw, scale=source.scale, position=position, channels=[f"c{i}" for i in channels])
+    names = [f"c{i}" for i in channels]
+    return measure_objects(labels, raw, scale=source.scale, position=position, channels=names, probability=probability)
 
 
 def _index(source: ImageSource, frame: _Frame) -> tuple[int, ...]:
