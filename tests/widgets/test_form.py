@@ -93,7 +93,7 @@ def test_the_ends_of_every_range_are_allowed(form_of, kind, name) -> None:
     """An excluded bound (0 < threshold) must not be reachable by holding the arrow."""
     form = form_of(kind(), name)
     spin = form._fields[name].native
-    rules = [rule for rule in kind.model_fields[name].metadata]
+    rules = kind.model_fields[name].metadata
     for end in (spin.minimum(), spin.maximum()):
         spin.setValue(end)
         value = form._fields[name].value()

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLa
 from napari_unetseg.images.find import ENDINGS
 from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets._batch_session import Inputs
+from napari_unetseg.widgets._dock import LABEL
 
 WAIT = 300  # ms without a key until the folder is looked at
 ALL = "all images"
@@ -90,6 +91,7 @@ class BatchFiles(QWidget):
 
     def _add(self, name: str, *widgets: QWidget) -> None:
         label = QLabel(name)
+        label.setMinimumWidth(LABEL)
         for part in (label, widgets[0]):
             part.setToolTip(TIPS[name])
         row = QHBoxLayout()

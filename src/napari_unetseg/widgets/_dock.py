@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_unetseg.widgets._message import Message
 from napari_unetseg.widgets._progress import ProgressRow
 
+LABEL = 70  # px
 NARROWEST = 300  # px; napari gives a new dock about as much at 1366 x 768
 
 
@@ -48,7 +50,8 @@ class Dock(QWidget):
     def add_row(self, label: str, widget: QWidget, *, tooltip: str = "") -> QLabel:
         """Add a widget with its label to the left; return the label."""
         name = QLabel(label)
-        name.setMinimumWidth(70)
+        name.setMinimumWidth(LABEL)
+        name.setContentsMargins(0, 4, 0, 0)  # on the line of the text in the field beside it
         for part in (name, widget):
             if tooltip:
                 part.setToolTip(tooltip)
@@ -60,10 +63,12 @@ class Dock(QWidget):
 
     def add_section(self, title: str, *widgets: QWidget) -> QCollapsible:
         """Add a section that is folded at first."""
-        section = QCollapsible(title)
+        section = QCollapsible(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        section.toggled.connect(lambda is_open: section.setText(f"{'▾' if is_open else '▸'}  {title}"))
         section.setDuration(0)
         for widget in widgets:
             section.addWidget(widget)
+        section.expand(animate=False)
         section.collapse(animate=False)
         self.column.addWidget(section)
         return section
@@ -81,7 +86,7 @@ class Dock(QWidget):
 PRIMARY = """
 QPushButton { background-color: #2a7fb8; color: white; font-weight: bold; padding: 6px; }
 QPushButton:hover { background-color: #3a93cf; }
-QPushButton:disabled { background-color: palette(mid); color: palette(dark); }
+QPushButton:disabled { background-color: rgba(128, 128, 128, 50); color: rgba(128, 128, 128, 200); }
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 from qtpy.QtCore import Signal
@@ -22,7 +22,7 @@ class Form(QWidget, Generic[Model]):
 
     `labels` are the words of a biologist for a field; the term of the literature stays in the tooltip. `none` are the
     words for a value that may be none ("auto" unless given). While what is shown cannot be (half a word typed),
-    `problem` says why, `value` raises it, and `changed` is silent; `checked` carries the problem, or "", at each change.
+    `problem` says why, `value` raises it, and `changed` is silent; `checked` carries the problem, or "", each time.
     """
 
     changed = Signal(object)

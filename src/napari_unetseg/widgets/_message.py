@@ -16,6 +16,7 @@ COLOURS = {"error": "#d1495b", "warning": "#edae49", "note": "#4f8fc0"}  # told 
 Kind = Literal["error", "warning", "note"]
 FIELDS = {"axes": "Axes", "channel": "Channels", "link": "Join slices", "tile": "Tile", "min-size": "Smallest object"}
 """What the docks call an option of the command line that messages advise."""
+ADVICE = "; run again with -v for details"  # of the command line; a dock has the button "Copy details"
 
 
 class Message(QFrame):
@@ -72,8 +73,9 @@ class Message(QFrame):
 
 def in_dock_words(text: str) -> str:
     """Name fields of a dock in place of options of the command line: "pass --axes" becomes "pass 'Axes'"."""
-    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: _field(found.group(1)) or found.group(0), text)
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", _field, text.replace(ADVICE, ""))
 
 
-def _field(option: str) -> str:
-    return f"'{FIELDS[option]}'" if option in FIELDS else ""
+def _field(option: re.Match[str]) -> str:
+    name = FIELDS.get(option.group(1))
+    return f"'{name}'" if name else option.group(0)

@@ -119,6 +119,8 @@ class BatchDock(Dock):
         self.existing.currentIndexChanged.connect(self._refresh)
         self.axes.textChanged.connect(self._refresh)
         self.channels.textChanged.connect(self._refresh)
+        self.tiling.checked.connect(self._refresh)
+        self.decoding.checked.connect(self._refresh)
         self.model.changed.connect(self._on_model_changed)
         self.table.doubleClicked.connect(self._on_table_double_clicked)
         self.run.clicked.connect(self._on_run_clicked)
@@ -188,7 +190,9 @@ class BatchDock(Dock):
         return text + ". Double click one to see it." if session.rows else ""
 
     def _forecast_text(self) -> str:
-        return f"{counted(self.session.to_do(self.existing.currentData()), 'image')} to segment."
+        text = f"{counted(self.session.to_do(self.existing.currentData()), 'image')} to segment"
+        failed = self.session.count("failed")
+        return f"{text}, {failed} of them failed before." if failed else f"{text}."
 
     def _show_progress(self) -> None:
         if self.session.job.is_running:
@@ -215,12 +219,10 @@ class BatchDock(Dock):
 
     def _on_job_finished(self) -> None:
         self.progress.stop(self.session.ended)
-        if self.session.count("failed"):
-            failed = [row for row in self.session.rows if row.state == "failed"]
-            text = (
-                f"{counted(len(failed), 'image')} failed, the others are done. {failed[0].path.name}: {failed[0].error}"
-            )
-            self.message.show_text(text, kind="warning")
+        failed = [row for row in self.session.rows if row.state == "failed"]
+        if failed:
+            first = f"{counted(len(failed), 'image')} could not be segmented; point at a row to read why. The first:"
+            self.message.show_text(f"{first} {failed[0].error}", kind="warning")
         self._refresh()
 
     def _on_table_double_clicked(self, index: QModelIndex) -> None:
