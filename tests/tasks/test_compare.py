@@ -34,6 +34,7 @@ def test_frames_are_scored_by_themselves(maps):
     assert result.scores == evaluate_series(labels, truth)
     assert result.table.loc[result.table["verdict"] == "missed", ["t", "label"]].to_numpy().tolist() == [[1, 2]]
     assert result.counts["missed"] == 1
+    assert result.pixels.tolist() == [[288 - 41, 0], [9, 32]]
     np.testing.assert_array_equal(result.errors, (truth == 2).astype(np.uint8))
 
 

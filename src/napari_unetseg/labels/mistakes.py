@@ -96,7 +96,7 @@ def object_table(predicted: NDArray[Any], truth: NDArray[Any], *, pairs: Overlap
         head["partner"] = other_ids[partner[1:]].astype(np.int64)
         head["iou"] = np.round(iou[1:], 4)
         measured = measure_objects(labels, None, scale={}).drop(columns="label")
-        kept = [column for column in measured if str(column).startswith(("centroid", "area", "volume"))]
+        kept = [column for column in measured if str(column).startswith(("centroid", "area", "volume", "bbox"))]
         tables.append(pd.concat([head, measured[kept]], axis="columns"))
     return pd.concat(tables, ignore_index=True)
 

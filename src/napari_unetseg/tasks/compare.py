@@ -16,12 +16,16 @@ from napari_unetseg.schema.events import Event, TileDone
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Scores as `metrics.summarize` gives them, one row per object of either map, and errors 0 to 4 per pixel."""
+    """Scores as `metrics.summarize` gives them, one row per object of either map, and errors 0 to 4 per pixel.
+
+    `pixels` counts them by whether they lie in an object of the truth (row) and of the labels (column).
+    """
 
     scores: dict[str, Any]
     table: pd.DataFrame
     errors: np.ndarray
     counts: dict[str, int]
+    pixels: np.ndarray
 
 
 def compare(predicted: Any, truth: Any, *, has_time: bool) -> Generator[Event, None, Comparison]:
@@ -46,6 +50,7 @@ def compare(predicted: Any, truth: Any, *, has_time: bool) -> Generator[Event, N
             table.insert(0, "t", frame[0])
         tables.append(table)
         yield TileDone(done, len(frames))
-    names = [f"frame {frame[0]}" if frame else "image" for frame in frames]
+    names = [f"frame {frame[0]}" for frame in frames] if has_time else None
     table = pd.concat(tables, ignore_index=True)
-    return Comparison(metrics.summarize(scores, names), table, errors, mistakes.count_mistakes(table))
+    pixels = sum((one.histogram for one in scores), np.zeros((2, 2), np.int64))
+    return Comparison(metrics.summarize(scores, names), table, errors, mistakes.count_mistakes(table), pixels)

@@ -8,20 +8,31 @@ from napari.layers import Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
+from napari_unetseg.widgets._layers import METADATA
+
 FEWEST_CHARACTERS = 12
 
 
 class LayerChoice(QComboBox):
     """A combo box of the viewer's layers of `kind`; `value` is the layer itself, none where there is no such layer.
 
-    With `none_word` that is the first entry, and a choice too. `changed` carries the layer whenever the value changes.
+    With `none_word` that is the first entry, and a choice too. Our own layers with a role in `without` are left out.
+    `changed` carries the layer whenever the value changes.
     """
 
     changed = Signal(object)
 
-    def __init__(self, viewer: Any, kind: type[Layer], *, none_word: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        kind: type[Layer],
+        *,
+        none_word: str = "",
+        without: tuple[str, ...] = (),
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._viewer, self._kind, self._none_word = viewer, kind, none_word
+        self._viewer, self._kind, self._none_word, self._without = viewer, kind, none_word, without
         self._layers: list[Layer | None] = []
         self._last: Layer | None = None
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -44,7 +55,7 @@ class LayerChoice(QComboBox):
         """Read the viewer's layers again, the topmost first, and keep the choice."""
         before = self._last
         self.blockSignals(True)
-        self._layers = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kind)]
+        self._layers = [layer for layer in reversed(self._viewer.layers) if self._is_choice(layer)]
         if self._none_word:
             self._layers.insert(0, None)
         self.clear()
@@ -52,6 +63,9 @@ class LayerChoice(QComboBox):
         self.set_value(before)
         self.blockSignals(False)
         self._on_index_changed()
+
+    def _is_choice(self, layer: Layer) -> bool:
+        return isinstance(layer, self._kind) and layer.metadata.get(METADATA, {}).get("role") not in self._without
 
     def _on_index_changed(self, _index: int = 0) -> None:
         if self.value() is not self._last:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Layer
 
-SMALLEST, LARGEST, WANTED = 0.08, 0.6, 0.25
+SMALLEST, LARGEST, WANTED = 0.08, 0.6, 0.2
 """Share of the canvas that an object takes: outside the first two the zoom changes, to the third; else it stays."""
 CANVAS = (600, 800)  # px, for viewers that do not tell
 

@@ -22,6 +22,7 @@ from napari_unetseg.widgets._label_axes import AxesChoice
 from napari_unetseg.widgets._layer_choice import LayerChoice
 from napari_unetseg.widgets._review_session import ReviewSession
 from napari_unetseg.widgets._session import session_of
+from napari_unetseg.widgets._training_set import ROLE
 
 ORDERS = {
     "doubt": "most doubtful first",
@@ -69,9 +70,9 @@ class ReviewDock(Dock):
         self._on_choice_changed()
 
     def _build_choice(self) -> None:
-        self.labels = LayerChoice(self._viewer, Labels)
+        self.labels = LayerChoice(self._viewer, Labels, without=("mistakes", ROLE))
         self.add_row("Labels", self.labels, tooltip="The layer whose objects are reviewed and corrected, in place")
-        self.image = LayerChoice(self._viewer, Image)
+        self.image = LayerChoice(self._viewer, Image, without=(ROLE,))
         self.add_row("Image", self.image, tooltip="The image of these labels; a training set needs both")
         self.axes = AxesChoice()
         self.axes_label = self.add_row("First axis", self.axes, tooltip=self.axes.toolTip())
