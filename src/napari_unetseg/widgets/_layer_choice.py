@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Layer
@@ -17,7 +16,7 @@ FEWEST_CHARACTERS = 12
 class LayerChoice(QComboBox):
     """A combo box of the viewer's layers of `kind`; `value` is the layer itself, none where there is no such layer.
 
-    With `none_word` that is the first entry, and a choice too; layers that `accepts` refuses are left out. Our own layers with a role in `without` are left out.
+    With `none_word` that is the first entry, and a choice too. Our own layers with a role in `without` are left out.
     `changed` carries the layer whenever the value changes.
     """
 

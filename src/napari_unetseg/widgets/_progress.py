@@ -37,14 +37,14 @@ class ProgressRow(QWidget):
         self.text.setText(text)
         self.setVisible(True)
 
-    def show_fraction(self, fraction: float, *, detail: str = "") -> None:
-        """Show that `fraction` of the work is done."""
+    def show_fraction(self, fraction: float, *, detail: str = "", left: float | None = None) -> None:
+        """Show that `fraction` of the work is done; `left` are the seconds to go, none: at the pace so far."""
         self.bar.setRange(0, STEPS)
         self.bar.setValue(round(STEPS * fraction))
         parts = [f"{100 * fraction:.0f} %"]
         if 0 < fraction < 1:
             elapsed = time.monotonic() - self._began
-            parts.append(f"{duration(elapsed / fraction * (1 - fraction))} left")
+            parts.append(f"{duration(elapsed / fraction * (1 - fraction) if left is None else left)} left")
         self.text.setText(" · ".join([*parts, detail] if detail else parts))
 
     def stop(self, text: str = "") -> None:
