@@ -6,6 +6,13 @@ from typing import Any
 
 LayerData = tuple[Any, dict[str, Any], str]
 
+PIXEL = 0.325
+"""µm in the image: a camera of 6.5 µm behind a 20x objective."""
+STEP = 1.0
+"""µm between two planes."""
+INTERVAL = 300.0
+"""Seconds between two frames."""
+
 
 def cells_2d() -> list[LayerData]:
     """Give one image (Y, X) and its labels."""
@@ -25,5 +32,15 @@ def cells_time() -> list[LayerData]:
 def _layers(shape: tuple[int, ...], *, time_points: int | None = None) -> list[LayerData]:
     from napari_unetseg.images.simulate import simulate
 
-    image, labels = simulate(shape, seed=0, time_points=time_points)
-    return [(image, {"name": "nuclei"}, "image"), (labels, {"name": "nuclei truth"}, "labels")]
+    image, labels = simulate(shape, seed=0, time_points=time_points, anisotropy=STEP / PIXEL)
+    place = _place(("t",) * (time_points is not None) + ("z", "y", "x")[-len(shape) :])
+    return [(image, {"name": "nuclei", **place}, "image"), (labels, {"name": "nuclei truth", **place}, "labels")]
+
+
+def _place(axes: tuple[str, ...]) -> dict[str, Any]:
+    sizes = {"t": (INTERVAL, "s"), "z": (STEP, "um"), "y": (PIXEL, "um"), "x": (PIXEL, "um")}
+    return {
+        "scale": tuple(sizes[axis][0] for axis in axes),
+        "units": tuple(sizes[axis][1] for axis in axes),
+        "axis_labels": axes,
+    }

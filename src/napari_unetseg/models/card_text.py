@@ -45,6 +45,11 @@ def from_metadata(metadata: Mapping[str, str]) -> ModelCard:
         raise ValueError(f"has a card that is not valid: {sentences(error)}") from None
 
 
+def is_ours(metadata: Mapping[str, Any]) -> bool:
+    """Whether a header's metadata hold a card, be it damaged."""
+    return _CARD in metadata
+
+
 def sentences(error: ValidationError, *, limit: int = 5) -> str:
     """Put what pydantic found into one line: 'network.depth: Input should be ... (got 1000000)'."""
     details = error.errors(include_url=False, include_context=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetseg.models import card_text, container, disk, sniff
+from napari_unetseg.models import card_text, container, disk, sniff, strict_json
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.errors import ModelFileError
 
@@ -52,6 +52,21 @@ def read_card(path: str | Path) -> ModelCard:
         else:
             start += stream.read(max(0, size - len(start)))  # the directory of a zip lies at its end
     return _header(start, size=size, path=path)[1]
+
+
+def is_foreign(path: str | Path) -> bool:
+    """Whether this is a sound safetensors file of another program: its header can be read and holds no card of ours."""
+    with disk.open_regular(Path(path)) as (stream, _):
+        start = stream.read(9)
+        if not container.looks_right(start):
+            return False
+        start += stream.read(container.header_bytes_needed(start) - len(start))
+    try:
+        header = strict_json.parse(start[8:])
+    except ValueError:
+        return False
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    return not card_text.is_ours(metadata if isinstance(metadata, dict) else {})
 
 
 def parse(data: bytes, *, path: Path) -> tuple[ModelCard, Weights]:

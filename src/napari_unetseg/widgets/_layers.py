@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import zarr
 from napari.layers import Image, Labels, Layer
 from napari.utils.transforms import Affine, CompositeAffine
 from pint import PintError
 
 from napari_unetseg.images.arrays import from_array
 from napari_unetseg.images.axes import LETTERS, label_axes
+from napari_unetseg.images.budget import byte_count
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.errors import InputError
 
 METADATA = "unetseg"
 """Key of our facts in a layer's `metadata`."""
+LARGE = 2**30
+"""Bytes from which new labels are not held whole in memory."""
 
 
 def data_of(layer: Layer) -> Any:
@@ -50,7 +54,7 @@ def source_of(layer: Image, *, axes: str | None = None) -> ImageSource:
     spatial = letters.replace("S", "")
     scale = {
         letter: size
-        for letter, size in zip(spatial, _micrometres(layer), strict=False)
+        for letter, size in zip(spatial, micrometres(layer.scale, layer.units), strict=False)
         if letter in "ZYX" and size is not None
     }
     return from_array(data_of(layer), axes=letters, scale=scale, name=layer.name)
@@ -114,6 +118,27 @@ def add_labels(viewer: Any, data: np.ndarray, *, name: str, place: dict[str, Any
     return viewer.add_labels(data, name=name, metadata={METADATA: facts}, **place)
 
 
+def new_labels(viewer: Any, image: Image, *, axes: str | None = None) -> Labels:
+    """Add an empty Labels layer over `image`, ready to paint object 1; of a large one memory holds what is painted."""
+    letters = axes or suggested_axes(image)
+    kept = label_axes(letters)
+    lengths = dict(zip(letters, data_of(image).shape, strict=True))
+    place = placement(image, axes=letters, kept=kept)
+    empty = _empty(tuple(lengths[letter] for letter in kept))
+    layer = add_labels(
+        viewer, empty, name=f"{image.name} labels", place=place, facts={"role": "annotation", "source": image.name}
+    )
+    layer.selected_label = 1
+    layer.mode = "paint"
+    viewer.layers.selection.active = layer
+    return layer
+
+
+def role_of(layer: Layer) -> str:
+    """Return what one of our layers is for; nothing for a user's own."""
+    return str(layer.metadata.get(METADATA, {}).get("role", ""))
+
+
 def find_result(viewer: Any, *, role: str, source: str) -> Labels | None:
     """Return our layer with this role made from the layer named `source`; a user's own layer is never found."""
     for layer in viewer.layers:
@@ -142,14 +167,22 @@ def replace_box(layer: Labels, box: tuple[slice, ...], data: np.ndarray) -> None
         layer.data_setitem(where, data[changed].astype(old.dtype, copy=False))
 
 
+def _empty(shape: tuple[int, ...]) -> Any:
+    """Return zeros to paint on: an array, or where that is large, chunks that take memory when painted."""
+    if byte_count(shape, np.dtype(np.int32)) <= LARGE:
+        return np.zeros(shape, np.int32)
+    chunks = tuple(min(length, 1024) if axis >= len(shape) - 2 else 1 for axis, length in enumerate(shape))
+    return zarr.create_array(store={}, shape=shape, chunks=chunks, dtype="int32", fill_value=0)
+
+
 def _position(axes: str, letter: str) -> int:
     return axes.replace("S", "").index(letter)
 
 
-def _micrometres(layer: Layer) -> list[float | None]:
-    """Size of a pixel along each axis in µm; none where the unit is no length."""
+def micrometres(scale: Sequence[float], units: Sequence[Any]) -> list[float | None]:
+    """Return the size of a pixel along each axis in µm; none where the unit is no length."""
     sizes: list[float | None] = []
-    for size, unit in zip(layer.scale, layer.units, strict=True):
+    for size, unit in zip(scale, units, strict=True):
         try:
             sizes.append(float((float(size) * unit).to("micrometer").magnitude))
         except PintError:  # pixels, seconds: no length
