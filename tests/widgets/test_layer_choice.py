@@ -30,3 +30,13 @@ def test_a_layer_stays_chosen_when_it_is_renamed_moved_or_joined_by_others(qtbot
     choice.reset_choices()
     assert choice.value() is None
     assert told == [second, None]
+
+
+def test_layers_that_are_not_accepted_are_left_out(qtbot):
+    viewer = ViewerModel()
+    viewer.add_labels(np.zeros((4, 4), int), name="mine")
+    viewer.add_labels(np.zeros((4, 4), int), name="not this")
+    choice = LayerChoice(viewer, Labels, none_word="none", accepts=lambda layer: layer.name == "mine")
+    qtbot.addWidget(choice)
+    assert [choice.itemText(i) for i in range(choice.count())] == ["none", "mine"]
+    assert choice.value() is None

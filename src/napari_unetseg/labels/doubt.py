@@ -64,7 +64,8 @@ def describe_one(labels: NDArray[Any], label: int, *, box: tuple[slice, ...]) ->
     """Return the row of one object that lies in `box` of labels ([Z,] Y, X)."""
     alone = np.where(labels[box] == label, labels[box], labels.dtype.type(0))
     planes = [plane_moments(plane, z=z) for z, plane in enumerate(alone.reshape(-1, *alone.shape[-2:]))]
-    row: dict[str, Any] = describe_objects(planes, shape=alone.shape).iloc[0].to_dict()
+    table = describe_objects(planes, shape=alone.shape)
+    row: dict[str, Any] = {str(name): table[name].iloc[0] for name in table}
     for axis, side in zip("zyx"[3 - labels.ndim :], box, strict=True):
         for name in (f"centroid_{axis}", f"{axis}_min", f"{axis}_max"):
             row[name] += side.start

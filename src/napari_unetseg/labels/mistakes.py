@@ -102,11 +102,19 @@ def object_table(predicted: NDArray[Any], truth: NDArray[Any], *, pairs: Overlap
 
 
 def count_mistakes(table: pd.DataFrame) -> dict[str, int]:
-    """Return how many objects were matched, missed, invented, merged (true ones), and split (true ones)."""
-    of_truth = table[table["map"] == "truth"]["verdict"].value_counts()
-    invented = int(((table["map"] == "labels") & (table["verdict"] == "spurious")).sum())
-    counts = {name: int(of_truth.get(name, 0)) for name in ("matched", *MISTAKES)}
-    return {**counts, "spurious": invented}
+    """Return how many true objects were matched, missed, merged, split, and how many found ones are spurious.
+
+    A true object of which one piece matches and others lie beside counts as matched and as split.
+    """
+    is_truth = table["map"] == "truth"
+    counts = {name: int((is_truth & (table["verdict"] == name)).sum()) for name in ("matched", "missed", "merged")}
+    is_split = table["verdict"] == "split"
+    frame = [name for name in ("t",) if name in table]
+    whole = table[is_truth & is_split][[*frame, "label"]]
+    pieces = table[~is_truth & is_split][[*frame, "partner"]].rename(columns={"partner": "label"})
+    counts["split"] = len(pd.concat([whole, pieces]).drop_duplicates())
+    counts["spurious"] = int((~is_truth & (table["verdict"] == "spurious")).sum())
+    return counts
 
 
 def _best(

@@ -35,7 +35,7 @@ def compare(predicted: Any, truth: Any, *, has_time: bool) -> Generator[Event, N
             f"labels of shape {predicted.shape} and truth of shape {truth.shape} differ; choose maps of one image"
         )
     errors = np.zeros(truth.shape, np.uint8)
-    frames = [(t,) for t in range(truth.shape[0])] if has_time else [()]
+    frames: list[tuple[int, ...]] = [(t,) for t in range(truth.shape[0])] if has_time else [()]
     scores, tables = [], []
     yield TileDone(0, len(frames))
     for done, frame in enumerate(frames, start=1):

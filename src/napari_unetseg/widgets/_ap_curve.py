@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-HEIGHT = 170  # px
+HEIGHT = 140  # px
 LINES = {"dark": "#56b4e9", "light": "#0072b2"}  # blues that everybody tells from the background
 
 
@@ -24,11 +24,15 @@ class ApCurve(QWidget):
         self.plot.setMenuEnabled(False)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
-        self.plot.setYRange(0, 1, padding=0.03)
-        self.plot.setXRange(0.5, 0.9, padding=0.04)
-        self.plot.setLabel("bottom", "IoU from which an object counts as found")
-        self.plot.setLabel("left", "average precision")
+        self.plot.setYRange(-0.04, 1.08, padding=0)
+        self.plot.setXRange(0.47, 0.93, padding=0)
+        self.plot.setLabel("bottom", "IoU threshold")
+        self.plot.setLabel("left", "AP")
         self.plot.showGrid(y=True, alpha=0.2)
+        self.plot.getAxis("bottom").setTicks([[(tenth / 10, f"{tenth / 10}") for tenth in range(5, 10)]])
+        self.plot.getAxis("left").setTicks([[(fifth / 5, f"{fifth / 5}") for fifth in range(6)]])
+        for side in ("bottom", "left"):
+            self.plot.getAxis(side).enableAutoSIPrefix(False)
         self.setToolTip(
             "AP = found / (found + missed + invented). At 0.5 an object must overlap its true one by half; "
             "at 0.9 its outline must be almost exact"

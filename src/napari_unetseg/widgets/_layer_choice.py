@@ -8,16 +8,14 @@ from napari.layers import Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_unetseg.widgets._layers import METADATA
-
 FEWEST_CHARACTERS = 12
 
 
 class LayerChoice(QComboBox):
     """A combo box of the viewer's layers of `kind`; `value` is the layer itself, none where there is no such layer.
 
-    With `none_word` that is the first entry, and a choice too. Our own layers with a role in `without` are left out.
-    `changed` carries the layer whenever the value changes.
+    With `none_word` that is the first entry, and a choice too; layers that `accepts` refuses are left out. `changed`
+    carries the layer whenever the value changes.
     """
 
     changed = Signal(object)
@@ -28,11 +26,11 @@ class LayerChoice(QComboBox):
         kind: type[Layer],
         *,
         none_word: str = "",
-        without: tuple[str, ...] = (),
+        accepts: Callable[[Layer], bool] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._kind, self._none_word, self._without = viewer, kind, none_word, without
+        self._viewer, self._kind, self._none_word, self._accepts = viewer, kind, none_word, accepts
         self._layers: list[Layer | None] = []
         self._last: Layer | None = None
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -65,7 +63,7 @@ class LayerChoice(QComboBox):
         self._on_index_changed()
 
     def _is_choice(self, layer: Layer) -> bool:
-        return isinstance(layer, self._kind) and layer.metadata.get(METADATA, {}).get("role") not in self._without
+        return isinstance(layer, self._kind) and (self._accepts is None or self._accepts(layer))
 
     def _on_index_changed(self, _index: int = 0) -> None:
         if self.value() is not self._last:

@@ -10,15 +10,14 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-HEIGHT = 160  # px
+HEIGHT = 138  # px
+ROW = 22  # px
 HEADINGS = {
     "verdict": "mistake",
     "map": "in",
     "label": "object",
     "partner": "with",
     "iou": "IoU",
-    "area_px": "px",
-    "volume_px": "voxels",
 }
 
 
@@ -36,7 +35,11 @@ class MistakeTable(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSortingEnabled(True)
         self.verticalHeader().setVisible(False)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.verticalHeader().setDefaultSectionSize(ROW)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setResizeContentsPrecision(50)
+        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setSortIndicatorShown(False)
         self.setToolTip("Double click on a row to go there; click on a heading to sort")
         self.doubleClicked.connect(lambda index: self.chosen.emit(self._model.row(index.row())))
 

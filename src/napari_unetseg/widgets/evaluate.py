@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -34,7 +34,7 @@ MEANINGS = {
     "missed": "True objects that nothing was found for",
     "spurious": "Objects found where there is none",
     "merged": "True objects that lie together in one found object",
-    "split": "True objects that were found in several pieces",
+    "split": "True objects that were found in several pieces; one of them may match",
 }
 PIXELS = "Pixels by what they are in the truth (rows) and in the labels (columns)"
 
@@ -67,9 +67,9 @@ class EvaluateDock(Dock):
         self._refresh()
 
     def _build_choice(self) -> None:
-        self.labels = LayerChoice(self._viewer, Labels, without=(ROLE,))
+        self.labels = LayerChoice(self._viewer, Labels, accepts=_is_compared)
         self.add_row("Labels", self.labels, tooltip="The result to be judged")
-        self.truth = LayerChoice(self._viewer, Labels, without=(ROLE,))
+        self.truth = LayerChoice(self._viewer, Labels, accepts=_is_compared)
         self.add_row("Truth", self.truth, tooltip="What is right; pixels of -1 in it count for nothing")
         self.axes = AxesChoice()
         self.axes_label = self.add_row("First axis", self.axes, tooltip=self.axes.toolTip())
@@ -154,16 +154,13 @@ class EvaluateDock(Dock):
         job.progressed.connect(lambda event: self.progress.show_fraction(event.done / event.total))
 
     def _guess_truth(self) -> None:
-        others = [layer for layer in reversed(self._viewer.layers) if self._is_candidate(layer)]
+        others = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels) and _is_compared(layer)]
         named = [layer for layer in others if "truth" in layer.name.lower()]
         if named and self.labels.value() is named[0] and len(others) > 1:
             self.labels.set_value(next(layer for layer in others if layer is not named[0]))
         rest = [layer for layer in (*named, *others) if layer is not self.labels.value()]
         if rest:
             self.truth.set_value(rest[0])
-
-    def _is_candidate(self, layer: Any) -> bool:
-        return isinstance(layer, Labels) and layer.metadata.get(_layers.METADATA, {}).get("role") != ROLE
 
     def _problem(self) -> str:
         labels, truth = self.labels.value(), self.truth.value()
@@ -227,6 +224,10 @@ class EvaluateDock(Dock):
             self.message.show_error(error)
         else:
             self.message.show_text(f"Saved {path}.")
+
+
+def _is_compared(layer: Layer) -> bool:
+    return _layers.role_of(layer) != ROLE
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import napari
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QProgressBar, QPushButton
@@ -70,9 +70,9 @@ class ReviewDock(Dock):
         self._on_choice_changed()
 
     def _build_choice(self) -> None:
-        self.labels = LayerChoice(self._viewer, Labels, without=("mistakes", ROLE))
+        self.labels = LayerChoice(self._viewer, Labels, accepts=_is_reviewed)
         self.add_row("Labels", self.labels, tooltip="The layer whose objects are reviewed and corrected, in place")
-        self.image = LayerChoice(self._viewer, Image, without=(ROLE,))
+        self.image = LayerChoice(self._viewer, Image, accepts=_is_reviewed)
         self.add_row("Image", self.image, tooltip="The image of these labels; a training set needs both")
         self.axes = AxesChoice()
         self.axes_label = self.add_row("First axis", self.axes, tooltip=self.axes.toolTip())
@@ -216,6 +216,10 @@ class ReviewDock(Dock):
         if not layer.editable:
             parts.append("cannot be edited here (multiscale, or shown in 3D)")
         return " · ".join(parts)
+
+
+def _is_reviewed(layer: Layer) -> bool:
+    return _layers.role_of(layer) not in ("mistakes", ROLE)
 
 
 def _about(item: Any) -> str:
