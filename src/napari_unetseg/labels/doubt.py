@@ -16,34 +16,36 @@ NARROWEST_SPREAD = 0.25
 """Smallest spread of log size taken for natural; else objects of nearly one size would all be outliers."""
 
 
-def plane_moments(plane: NDArray[Any], *, z: int = 0) -> pd.DataFrame:
-    """Return sums over the pixels of each object of one plane (Y, X); the sums of planes add up to those of a volume.
+def plane_moments(plane: NDArray[Any], *, z: int = 0, row: int = 0) -> pd.DataFrame:
+    """Return sums over the pixels of each object of a plane (Y, X), or of a band of it that begins at `row`.
 
-    `size`, first and second moments (`y`, `yx`, ...), and the bounding box (`y_min`, `y_max`, ...).
+    `size`, first and second moments (`y`, `yx`, ...), and the bounding box (`y_min`, `y_max`, ...). Those of bands and
+    planes add up to those of a volume.
     """
     objects, ids = compact(plane)
     boxes = object_boxes(np.maximum(objects, 0))
     where = np.flatnonzero(objects > 0)
     index, count = objects.ravel()[where] - 1, len(ids) - 1
     y, x = (coordinate.astype(np.float64) for coordinate in np.unravel_index(where, plane.shape))
+    y += row
     size = np.bincount(index, minlength=count)
     sums = {"y": y, "x": x, "yy": y * y, "yx": y * x, "xx": x * x}
     columns: dict[str, Any] = {"label": ids[1:].astype(np.int64), "size": size}
     columns |= {name: np.bincount(index, weights=values, minlength=count) for name, values in sums.items()}
     columns |= {"z": z * size, "zz": z * z * size, "zy": z * columns["y"], "zx": z * columns["x"]}
-    for axis, name in enumerate("yx"):
-        columns[f"{name}_min"] = np.array([box[axis].start for box in boxes], dtype=np.int64)
-        columns[f"{name}_max"] = np.array([box[axis].stop for box in boxes], dtype=np.int64)
+    for axis, (name, start) in enumerate((("y", row), ("x", 0))):
+        columns[f"{name}_min"] = np.array([box[axis].start + start for box in boxes], dtype=np.int64)
+        columns[f"{name}_max"] = np.array([box[axis].stop + start for box in boxes], dtype=np.int64)
     return pd.DataFrame(columns).assign(z_min=z, z_max=z + 1)
 
 
-def describe_objects(planes: Sequence[pd.DataFrame], *, shape: Sequence[int]) -> pd.DataFrame:
-    """Return one row per object from the moments of its planes; `shape` is that of the volume or plane ([Z,] Y, X).
+def describe_objects(parts: Sequence[pd.DataFrame], *, shape: Sequence[int]) -> pd.DataFrame:
+    """Return one row per object from the moments of its parts; `shape` is that of the volume or plane ([Z,] Y, X).
 
     Columns: label, size, centroid, box, `touches_border`, and `fill`, the share of the ellipse (ellipsoid) with the
     object's second moments that it fills: about 1 for round and long objects, less for two that hang together.
     """
-    rows = pd.concat(planes, ignore_index=True)
+    rows = pd.concat(parts, ignore_index=True)
     lows = [name for name in rows if str(name).endswith("_min")]
     highs = [name for name in rows if str(name).endswith("_max")]
     groups = rows.groupby("label")

@@ -12,6 +12,8 @@ from napari_unetseg.labels.doubt import describe_objects, plane_moments, shape_d
 from napari_unetseg.labels.ids import check_ids
 from napari_unetseg.schema.events import Event, TileDone
 
+BAND = 2**20  # pixels measured in one go: numpy lets no other thread run meanwhile, and the window must stay alive
+
 
 def survey(labels: Any, *, axes: str) -> Generator[Event, None, pd.DataFrame]:
     """Return the objects of labels with `axes` ([T,] [Z,] Y, X), read plane by plane; frames have objects of their own.
@@ -20,17 +22,24 @@ def survey(labels: Any, *, axes: str) -> Generator[Event, None, pd.DataFrame]:
     """
     frames = labels.shape[0] if "T" in axes else 1
     depth = labels.shape[-3] if "Z" in axes else 1
-    yield TileDone(0, frames * depth)
+    height, width = labels.shape[-2:]
+    rows = max(1, min(height, BAND // max(1, width)))
+    bands = range(0, height, rows)
+    total, done = frames * depth * len(bands), 0
+    yield TileDone(done, total)
     tables = []
     for t in range(frames):
         frame = labels[t] if "T" in axes else labels
-        planes = []
+        parts = []
         for z in range(depth):
             plane = np.asarray(frame[z] if "Z" in axes else frame)
-            check_ids(plane)
-            planes.append(plane_moments(plane, z=z))
-            yield TileDone(t * depth + z + 1, frames * depth)
-        table = describe_objects(planes, shape=frame.shape)
+            for row in bands:
+                band = plane[row : row + rows]
+                check_ids(band)
+                parts.append(plane_moments(band, z=z, row=row))
+                done += 1
+                yield TileDone(done, total)
+        table = describe_objects(parts, shape=frame.shape)
         table.insert(0, "t", t)
         tables.append(table)
     table = pd.concat(tables, ignore_index=True)
