@@ -101,6 +101,8 @@ def test_a_window_is_decoded_anew() -> None:
     window = (slice(0, 20), slice(10, 24))
     for smallest, objects in ((0, 1), (100, 0)):
         decoding = DecodingConfig(min_size=smallest)
-        (part,) = refine_window(cache, place=(0, 0), window=window, model=make_model(), decoding=decoding, shown=labels)
+        (part,) = refine_window(
+            cache, place=(0, 0), window=window, model=make_model(), decoding=decoding, shown=labels, next_id=3
+        )
         assert part.region == (slice(0, 1), slice(0, 1), *window)
         assert set(np.unique(part.labels)) - {0} == ({2} if objects else set())

@@ -16,7 +16,7 @@ def crop(source: ImageSource, region: Mapping[str, slice]) -> ImageSource:
     """Return the part of `source` that `region` (a slice for some of T, Z, Y, X) names.
 
     Where Y or X are cut, the part remembers the whole planes it comes from, whose intensities set its contrast: a
-    cut with nothing but background would else be stretched to noise. Planes that are too large to read are not kept.
+    cut with nothing but background would else be stretched to noise. Where that is too much to read, it does not.
     """
     slices = [_span(source, letter, region.get(letter)) for letter in source.axes.letters]
     starts = [part.start for part in slices]
@@ -24,8 +24,7 @@ def crop(source: ImageSource, region: Mapping[str, slice]) -> ImageSource:
     cut = replace(source, shape=shape, reader=_shifted(source.reader, starts), context=None)
     if any(cut.sizes[letter] < source.sizes[letter] for letter in "YX"):
         planes = crop(source, {letter: part for letter, part in region.items() if letter in "TZ"})
-        plane = (planes.sizes["C"], planes.sizes["Y"], planes.sizes["X"])
-        if byte_count(plane, source.dtype) < available_memory() // 8:
+        if byte_count(planes.shape, source.dtype) < available_memory() // 8:
             return replace(cut, context=planes)
     return cut
 

@@ -27,18 +27,20 @@ def refine_window(
     model: Model,
     decoding: DecodingConfig,
     shown: np.ndarray,
+    next_id: int,
 ) -> Generator[Event, None, int]:
     """Yield the labels of a window (rows, columns) of one frame; return how many objects it has.
 
-    `shown` (T, Z, Y, X) are the labels as they are: objects that stay keep their ids, new ones get ids that are free.
+    `shown` (T, Z, Y, X) are the labels as they are: objects that stay keep their ids, new ones count on
+    from `next_id`.
     """
     maps = cache.frames[place]
     inside = (*(slice(0, length) for length in maps.shape[1:-2]), *window)
     labels = decode(maps[(slice(None), *inside)].astype(np.float32), config=decoding, target=model.card.target)
     region = region_of(inside, at=place)
     before = shown[region].reshape(labels.shape)
-    labels, _ = link_slices(before, labels, overlap=SAME, next_id=int(shown.max(initial=0)) + 1)
-    yield LabelsPart(region, labels)
+    labels, _ = link_slices(before, labels, overlap=SAME, next_id=next_id)
+    yield LabelsPart(region, labels, is_final=True)
     return int(np.count_nonzero(np.bincount(labels.ravel())[1:]))
 
 

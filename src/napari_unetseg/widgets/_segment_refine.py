@@ -1,0 +1,162 @@
+"""The Refine section: sliders that decode the last prediction anew, the number of objects, table and saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QLabeledDoubleSlider, QLabeledSlider
+
+from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.words import counted
+from napari_unetseg.widgets._dock import hint
+from napari_unetseg.widgets._segment_session import SegmentSession
+
+FIELDS = {"threshold": "Foreground from", "seed_threshold": "Split from", "min_size": "Smallest object"}
+TIPS = {
+    "threshold": "Higher: objects get smaller, faint ones go (foreground probability) [threshold]",
+    "seed_threshold": "Higher: touching objects are split more readily (seed score) [seed_threshold]",
+    "min_size": "Objects of fewer pixels or voxels are left out (px) [min_size]",
+}
+PARTIAL = "Up to date where you look; the rest needs the network again."
+FILES = "OME-TIFF (*.ome.tif *.tif);;OME-Zarr (*.zarr)"
+
+
+class RefinePanel(QWidget):
+    """Shown once there is a result; `applied` asks for a run with the settings shown."""
+
+    applied = Signal()
+    changed = Signal(object)
+
+    def __init__(self, session: SegmentSession, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self._decoding = DecodingConfig()
+        self.sliders = {
+            "threshold": QLabeledDoubleSlider(Qt.Orientation.Horizontal),
+            "seed_threshold": QLabeledDoubleSlider(Qt.Orientation.Horizontal),
+            "min_size": QLabeledSlider(Qt.Orientation.Horizontal),
+        }
+        rows = QFormLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        for name, slider in self.sliders.items():
+            if name != "min_size":
+                slider.setRange(0.05, 0.95)
+                slider.setSingleStep(0.01)
+                slider.setDecimals(2)
+            label = QLabel(FIELDS[name])
+            for part in (label, slider):
+                part.setToolTip(TIPS[name])
+            rows.addRow(label, slider)
+            slider.valueChanged.connect(self._on_slider_changed)
+        self.note = hint()
+        self.apply = QPushButton("Apply to all")
+        self.apply.setToolTip("Run the network again on the same region, with these settings")
+        self.count = QLabel()
+        self.table = QPushButton("Table")
+        self.table.setToolTip("Open napari's table of the objects: sort it, save it as CSV, click a row to find a cell")
+        self.save = QPushButton("Save…")
+        self.save.setToolTip("Save the labels with axes and pixel size, as OME-TIFF or OME-Zarr")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.count, 1)
+        buttons.addWidget(self.table)
+        buttons.addWidget(self.save)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(_title("Refine (at once, without a new run)"))
+        layout.addLayout(rows)
+        layout.addWidget(self.note)
+        layout.addWidget(self.apply)
+        layout.addLayout(buttons)
+        self.apply.clicked.connect(self.applied.emit)
+        self.table.clicked.connect(self._on_table_clicked)
+        self.save.clicked.connect(self._on_save_clicked)
+        session.changed.connect(self.refresh)
+        session.refiner.changed.connect(self.refresh)
+        session.saver.changed.connect(self.refresh)
+        self.refresh()
+
+    def value(self) -> DecodingConfig:
+        """Return the settings with what the sliders show."""
+        shown = {name: slider.value() for name, slider in self.sliders.items()}
+        changes = {name: value for name, value in shown.items() if value != self._shown(name)}
+        return self._decoding.replace(**changes)
+
+    def set_value(self, decoding: DecodingConfig) -> None:
+        """Show settings, without decoding."""
+        self._decoding = decoding
+        largest = max(200, 4 * decoding.min_size)
+        for name, slider in self.sliders.items():
+            slider.blockSignals(True)
+            if name == "min_size":
+                slider.setRange(0, largest)
+            slider.setValue(self._shown(name))
+            slider.blockSignals(False)
+
+    def refresh(self) -> None:
+        """Show what can be done now."""
+        session, refiner = self.session, self.session.refiner
+        result = session.result
+        is_there = result is not None and not session.job.is_running and result.is_shown(session.viewer)
+        self.setVisible(is_there)
+        if not is_there:
+            return
+        if refiner.wanted is not None and refiner.wanted != self.value():
+            self.set_value(refiner.wanted)
+        for slider in self.sliders.values():
+            slider.setEnabled(session.can_refine)
+        self.note.setText(self._note())
+        self.note.setVisible(bool(self.note.text()))
+        self.apply.setVisible(refiner.needs_run)
+        self.count.setText(self._count())
+        self.save.setEnabled(not session.saver.is_running)
+        self.save.setText("Saving…" if session.saver.is_running else "Save…")
+
+    def _shown(self, name: str) -> float:
+        """Return what a slider shows of a setting: rounded, and within its range."""
+        slider, value = self.sliders[name], getattr(self._decoding, name)
+        value = value if name == "min_size" else round(value, 2)
+        return min(max(value, slider.minimum()), slider.maximum())
+
+    def _note(self) -> str:
+        session, refiner = self.session, self.session.refiner
+        if not session.can_refine:
+            return "The prediction is too large to be kept: change the settings above and segment again."
+        if refiner.problem:
+            return f"{refiner.problem[0].upper()}{refiner.problem[1:]}."
+        if refiner.needs_run:
+            return PARTIAL
+        return "Working…" if refiner.job.is_running or refiner.is_partial else ""
+
+    def _count(self) -> str:
+        objects = self.session.objects
+        if objects is None:
+            return "unfinished"
+        return ("about " if self.session.refiner.is_partial else "") + counted(objects, "object")
+
+    def _on_slider_changed(self, _value: float) -> None:
+        decoding = self.value()
+        self.session.refiner.refine(decoding)
+        self.changed.emit(decoding)
+        self.refresh()
+
+    def _on_table_clicked(self) -> None:
+        viewer, layer = self.session.viewer, self.session.result.layer
+        viewer.layers.selection.active = layer
+        viewer.window.add_plugin_dock_widget("napari", "Features table widget")
+
+    def _on_save_clicked(self) -> None:
+        name = f"{self.session.result.source_name}_labels.ome.tif".replace("/", "_")
+        path, chosen = QFileDialog.getSaveFileName(self, "Save labels", name, FILES)
+        if path:
+            suffix = ".zarr" if "Zarr" in chosen else ".ome.tif"
+            self.session.save(Path(path) if Path(path).suffix else Path(path + suffix))
+
+
+def _title(text: str) -> QLabel:
+    label = QLabel(text)
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
+    return label

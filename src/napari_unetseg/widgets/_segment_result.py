@@ -1,0 +1,173 @@
+"""The Labels layer that a run fills: found or made, written part by part, taken back, and finished as one undo step."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Labels, Layer
+
+from napari_unetseg.images.axes import to_canonical
+from napari_unetseg.images.budget import available_memory
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.events import LabelsPart
+from napari_unetseg.widgets import _layers
+
+ROLE = "result"
+UNDOABLE = 2**29
+"""Bytes of an undo step, which holds the labels before and after; larger changes cannot be undone."""
+
+
+class Result:
+    """Labels of all of an image, of which a run fills a region; where all is too large, labels of the region alone.
+
+    The array is kept apart from its layer: that may be removed or renamed while the run goes on.
+    """
+
+    def __init__(self, layer: Layer, *, axes: str, region: dict[str, slice], existing: Labels | None) -> None:
+        data, letters = _layers.data_of(layer), axes.replace("S", "")
+        self.axes = "".join(letter for letter in letters if letter in "TZYX")
+        shape = dict(zip(axes, data.shape, strict=True))
+        spans = {letter: range(shape[letter])[region.get(letter, slice(None))] for letter in self.axes}
+        self.is_own_size = _is_too_large([shape[letter] for letter in self.axes])
+        place = _layers.placement(layer, axes=axes, kept=self.axes)
+        if self.is_own_size:
+            starts = [spans[letter].start for letter in self.axes]
+            place = _layers.shifted(place, starts)
+            spans = {letter: range(len(span)) for letter, span in spans.items()}
+            shape = {letter: len(span) for letter, span in spans.items()}
+        self.name, self.place, self.source_name = f"{layer.name} labels", place, layer.name
+        wanted = tuple(shape[letter] for letter in self.axes)
+        self.layer = existing if existing is not None and _can_hold(existing, wanted) else None
+        self.array = self.layer.data if self.layer is not None else _zeros(wanted)
+        self.canvas = to_canonical(self.array, axes=self.axes)[:, 0]  # (T, Z, Y, X), a view
+        self.box = tuple(_slice(spans[letter]) if letter in spans else slice(0, 1) for letter in "TZYX")
+        self.index = tuple(_slice(spans[letter]) for letter in self.axes)
+        self.highest = 0
+        """The largest id."""
+        self.is_new = self.layer is None
+        self.is_touched = False
+        """Whether anything was written for good."""
+        self._before: np.ndarray | None = None
+        self._unfinished: tuple[tuple[slice, ...], np.ndarray] | None = None
+
+    def remember(self) -> None:
+        """Keep what is there now for the undo step; called off the main thread, before anything is written."""
+        self.highest = int(self.canvas.max(initial=0))
+        if self._before is None and self.layer is not None and 2 * self.array[self.index].nbytes <= UNDOABLE:
+            self._before = self.array[self.index].copy()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the end of the run will be one undo step."""
+        return self._before is not None
+
+    def write(self, part: LabelsPart) -> None:
+        """Write a part; what stands for a plane or volume not complete yet can be taken back."""
+        view = self.canvas[self.box]
+        frame = (*part.region[:2], slice(None), slice(None))
+        if not part.is_final and self._unfinished is None:
+            self._unfinished = frame, view[frame].copy()
+        view[part.region] = part.labels
+        self.highest = max(self.highest, int(part.labels.max(initial=0)))
+        if part.is_final:
+            self._unfinished, self.is_touched = None, True
+
+    def take_back(self) -> None:
+        """Put back what was there before the plane or volume that was not completed."""
+        if self._unfinished is not None:
+            frame, before = self._unfinished
+            self.canvas[self.box][frame] = before
+            self._unfinished = None
+
+    def show(self, viewer: Any) -> None:
+        """Add the layer, unless it is there already."""
+        if self.layer is None or not self.is_shown(viewer):
+            self.layer = _layers.add_labels(viewer, self.array, name=self.name, place=self.place, facts={})
+            self.array = self.layer.data
+            self.canvas = to_canonical(self.array, axes=self.axes)[:, 0]
+            self._before = None  # a new layer has no step to take back
+
+    def discard(self, viewer: Any) -> None:
+        """Remove the layer that this run has added and not filled."""
+        self.take_back()
+        if self.is_new and not self.is_touched and self.is_shown(viewer):
+            viewer.layers.remove(self.layer)
+            self.layer = None
+        self.redraw(viewer)
+
+    def is_shown(self, viewer: Any) -> bool:
+        """Whether the layer is in the viewer and still holds our array."""
+        return self.layer is not None and self.layer in viewer.layers and self.layer.data is self.array
+
+    def redraw(self, viewer: Any) -> None:
+        """Show what was written, where the layer shows any of it."""
+        if self.is_shown(viewer):
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def finish(self, viewer: Any, *, facts: dict[str, Any], table: pd.DataFrame | None) -> None:
+        """Add the layer if it is not there, note the facts and the table, and make the change one undo step."""
+        self.take_back()
+        self.show(viewer)
+        layer = self.layer
+        layer.metadata[_layers.METADATA] = {"role": ROLE, "source": self.source_name, "axes": self.axes, **facts}
+        layer.features = features_of(table)
+        if self._before is not None:
+            _add_undo_step(layer, self.index, before=self._before, after=self.array[self.index].copy())
+            self._before = None
+        layer.refresh()
+
+
+def existing_result(viewer: Any, *, source: Layer, known: Labels | None) -> Labels | None:
+    """Return the layer that an earlier run made from `source`: the one we know, else one found by its facts."""
+    if known is not None and known in viewer.layers:
+        return known
+    return _layers.find_result(viewer, role=ROLE, source=source.name)
+
+
+def features_of(table: pd.DataFrame | None) -> pd.DataFrame:
+    """Return a table of objects as napari shows it: `index` is the id."""
+    if table is None:
+        return pd.DataFrame()
+    first = [name for name in ("label",) if name in table]
+    return table[[*first, *(name for name in table if name not in first)]].rename(columns={"label": "index"})
+
+
+def table_of(features: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the features of a layer as a table of objects; none if they are not ours."""
+    return features.rename(columns={"index": "label"}) if "index" in features else None
+
+
+def _can_hold(layer: Labels, shape: tuple[int, ...]) -> bool:
+    """Whether a layer can take the result in place: an array in memory of that shape, with ids wide enough."""
+    data = layer.data
+    return isinstance(data, np.ndarray) and data.shape == shape and data.dtype.itemsize >= 4 and data.flags.writeable
+
+
+def _is_too_large(shape: list[int]) -> bool:
+    return 4 * math.prod(shape) > available_memory() // 2
+
+
+def _zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """Return an empty label map; the system gives memory for what is written only."""
+    if _is_too_large(list(shape)):
+        raise InputError(
+            f"the labels of {' x '.join(map(str, shape))} pixels do not fit into memory; "
+            "choose a smaller region, or segment the file with the Batch dock, which writes to disk"
+        )
+    return np.zeros(shape, np.uint32)
+
+
+def _slice(span: range) -> slice:
+    return slice(span.start, span.stop)
+
+
+def _add_undo_step(layer: Labels, index: tuple[slice, ...], *, before: np.ndarray, after: np.ndarray) -> None:
+    """Let napari's undo write `before`, and its redo `after`, at `index`.
+
+    `Labels.data_setitem` would list every changed pixel: seconds for the 5 million of a large plane.
+    """
+    if (before != after).any():
+        layer._save_history((index, before, after))

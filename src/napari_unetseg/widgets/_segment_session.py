@@ -1,0 +1,261 @@
+"""A segmentation that outlives its dock: runs the network, fills the Labels layer, decodes it anew."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from napari.layers import Image, Labels
+from napari.utils import progress
+from qtpy.QtCore import QTimer, Signal
+
+from napari_unetseg.images.budget import available_memory
+from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.events import Event, LabelsPart, Note, TileDone
+from napari_unetseg.schema.words import counted
+from napari_unetseg.widgets._progress import duration
+from napari_unetseg.widgets._segment_refiner import Refiner
+from napari_unetseg.widgets._segment_result import Result, existing_result, table_of
+from napari_unetseg.widgets._segment_tasks import Loaded, Order, forecast_task, segment_task
+from napari_unetseg.widgets._session import Session
+
+REDRAW = 300  # milliseconds between two redraws while tiles arrive
+SETTLE = 400  # milliseconds without a change before something is measured
+STEPS = 1000
+
+
+class SegmentSession(Session):
+    """Runs one segmentation at a time and remembers the last one.
+
+    Signals: `changed` (what can be done, or what is shown, is another), `advanced` (the share that is done), `told`
+    (text and kind, for the dock's message), `failed` (an error), `moved` (the viewer shows another place).
+    """
+
+    changed = Signal()
+    advanced = Signal()
+    told = Signal(str, str)
+    failed = Signal(object)
+    moved = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer)
+        self.loaded = Loaded()
+        self.order: Order | None = None
+        self.result: Result | None = None
+        self.cache: Any = None
+        self.objects: int | None = None
+        self.fraction, self.began, self.ended = 0.0, 0.0, ""
+        self.forecast: Any = None
+        """A `Forecast`, an error, or none while it is not known."""
+        self._wanted: Order | None = None
+        self._layers: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
+        self._layer: Image | None = None
+        self._notes: list[str] = []
+        self._finished_frames = 0
+        self._bar: Any = None
+        self.forecaster, self.saver = self.new_job(), self.new_job()
+        self.refiner = Refiner(self)
+        self._redraw = self._timer(REDRAW, self._on_redraw_timeout)
+        self._settle = self._timer(SETTLE, self._on_settle_timeout)
+        self._move = self._timer(SETTLE, self.moved.emit)
+        self._connect(viewer)
+
+    def start(self, layer: Image, order: Order) -> bool:
+        """Segment; a second call while a run goes on does nothing. Say whether a run was started."""
+        if self.job.is_running:
+            return False
+        self.forecaster.cancel()
+        self.refiner.stop()
+        existing = existing_result(self.viewer, source=layer, known=self._layers.get(layer))
+        result = Result(layer, axes=order.source.axes.letters, region=order.region, existing=existing)
+        table = self.table(existing) if existing is not None and result.layer is existing else None
+        self.order, self.result, self.cache, self._layer = order, result, _new_cache(), layer
+        self._notes, self._finished_frames, self.fraction, self.ended = [], 0, 0.0, ""
+        self.began = time.monotonic()
+        if getattr(self.viewer, "window", None) is not None:
+            self._bar = progress(total=STEPS, desc=f"Segment {layer.name}")
+        return self.job.start(segment_task(order, loaded=self.loaded, result=result, table=table, cache=self.cache))
+
+    def order_with(self, decoding: DecodingConfig) -> Order:
+        """Return the last order with other settings."""
+        return replace(self.order, decoding=decoding)
+
+    def ask_forecast(self, order: Order | None) -> None:
+        """Find out, once nothing changes any more, what a run would take; `forecast` is none until then."""
+        self._wanted = order
+        self.forecast = None
+        self._settle.start()
+
+    def save(self, path: Path) -> None:
+        """Save the labels as they are now, corrections included."""
+        result, order = self.result, self.order
+        if result is None or order is None:
+            return
+        labels, axes, scale = result.canvas, result.axes, order.source.scale
+
+        def task() -> Any:
+            from napari_unetseg.tasks.save import save_labels
+
+            return (yield from save_labels(labels, path=path, axes=axes, scale=scale))
+
+        self.saver.start(task)
+
+    def shut_down(self) -> None:
+        """Stop the jobs and remove the bar from the activity dock."""
+        super().shut_down()
+        for timer in (self._redraw, self._settle, self._move):
+            timer.stop()
+        self._close_bar()
+
+    @property
+    def can_refine(self) -> bool:
+        """Whether there is a result whose maps are kept, at least in part."""
+        return bool(
+            self.result is not None
+            and not self.job.is_running
+            and self.cache is not None
+            and self.cache.frames
+            and self.result.is_shown(self.viewer)
+        )
+
+    def finish_result(self, segmentation: Any, *, decoding: DecodingConfig) -> None:
+        """Put table and facts into the layer."""
+        self.result.finish(self.viewer, facts=self.order.facts(decoding=decoding), table=segmentation.table)
+        self.objects = segmentation.objects
+
+    def table(self, layer: Labels) -> Any:
+        """Return the table of objects that a layer of ours has."""
+        return table_of(layer.features)
+
+    def write(self, part: LabelsPart) -> None:
+        """Write a part of the labels and redraw soon."""
+        self.result.write(part)
+        if not self._redraw.isActive():
+            self._redraw.start()
+
+    def _connect(self, viewer: Any) -> None:
+        self.job.progressed.connect(self._on_progressed)
+        self.job.succeeded.connect(self._on_succeeded)
+        self.job.cancelled.connect(self._on_cancelled)
+        self.job.failed.connect(self._on_failed)
+        self.job.finished.connect(self._on_finished)
+        self.forecaster.succeeded.connect(self._on_forecast)
+        self.forecaster.failed.connect(self._on_forecast)
+        self.forecaster.finished.connect(self._on_forecaster_finished)
+        self.saver.succeeded.connect(lambda path: self.told.emit(f"Saved {path}", "note"))
+        self.saver.failed.connect(self.failed.emit)
+        for emitter in (
+            viewer.dims.events.current_step,
+            viewer.dims.events.ndisplay,
+            viewer.dims.events.order,
+            viewer.camera.events.zoom,
+            viewer.camera.events.center,
+        ):
+            emitter.connect(self._on_viewer_moved)
+
+    def _timer(self, milliseconds: int, slot: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(slot)
+        return timer
+
+    def _on_viewer_moved(self, event: Any = None) -> None:
+        self._move.start()
+
+    def _on_settle_timeout(self) -> None:
+        order = self._wanted
+        if order is None or self.job.is_running:
+            return
+        if self.forecaster.is_running:
+            self.forecaster.cancel()  # what it is about is out of date; `finished` starts the next one
+            return
+        self._wanted = None
+        self.forecaster.start(forecast_task(order, loaded=self.loaded))
+
+    def _on_forecast(self, value: Any) -> None:
+        if self._wanted is None:
+            self.forecast = value
+            self.changed.emit()
+
+    def _on_forecaster_finished(self) -> None:
+        if self._wanted is not None:
+            self._settle.start()
+
+    def _on_progressed(self, event: Event) -> None:
+        match event:
+            case TileDone():
+                self.fraction = event.done / max(1, event.total)
+                if self._bar is not None:
+                    self._bar.update(round(STEPS * self.fraction) - self._bar.n)
+                self.advanced.emit()
+            case LabelsPart():
+                self._finished_frames += event.is_final
+                self.write(event)
+                if self.result.layer is None:
+                    self.result.show(self.viewer)
+            case Note() if event.message:
+                self._notes.append(event.message)
+
+    def _on_succeeded(self, segmentation: Any) -> None:
+        can_undo = self.result.can_undo or self.result.is_new
+        self.finish_result(segmentation, decoding=self.order.decoding)
+        self._remember_layer()
+        seconds = time.monotonic() - self.began
+        self.ended = f"{counted(segmentation.objects, 'object')} in {duration(seconds)}"
+        if not can_undo:
+            self._notes.append("the change is too large for an undo step")
+        if self._notes:
+            self.told.emit("\n".join(self._notes), "note")
+
+    def _on_cancelled(self) -> None:
+        self._keep_finished("Stopped")
+
+    def _on_failed(self, error: BaseException) -> None:
+        self.loaded.forget()
+        self._keep_finished("Failed")
+        self.failed.emit(error)
+
+    def _keep_finished(self, word: str) -> None:
+        """Keep complete planes or volumes, and take back the one that was not."""
+        done, total = self._finished_frames, self.order.frames()
+        noun = "plane" if self.order.card.network.ndim == 2 else "volume"
+        if self.result.is_touched:
+            facts = self.order.facts(decoding=self.order.decoding) | {"finished": done, "of": total}
+            self.result.finish(self.viewer, facts=facts, table=None)
+            self._remember_layer()
+            self.ended = f"{word} after {done} of {counted(total, noun)}; what is finished is kept"
+            self.objects = None
+        else:
+            self.result.discard(self.viewer)
+            self.ended = f"{word} before the first {noun} was finished; nothing is changed"
+            self.result = None
+
+    def _remember_layer(self) -> None:
+        if self._layer is not None and self.result.layer is not None:
+            self._layers[self._layer] = self.result.layer
+
+    def _on_finished(self) -> None:
+        self._close_bar()
+        self._redraw.stop()
+        self._layer = None
+        self.refiner.begin(self.order.decoding)
+        self.changed.emit()
+
+    def _on_redraw_timeout(self) -> None:
+        if self.result is not None and self.viewer is not None:
+            self.result.redraw(self.viewer)
+
+    def _close_bar(self) -> None:
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.close()
+
+
+def _new_cache() -> Any:
+    from napari_unetseg.tasks.recall import MapCache, budget_for
+
+    return MapCache(budget=budget_for(available_memory()))

@@ -1,0 +1,188 @@
+"""What the Segment dock runs off the main thread; torch is loaded there and nowhere else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import napari_unetseg
+from napari_unetseg.images.crop import crop
+from napari_unetseg.images.source import ImageSource
+from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.events import Event, Note
+from napari_unetseg.widgets._job import Task
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to segment, and how; a picture of the dock at one moment."""
+
+    source: ImageSource
+    channels: tuple[int, ...]
+    region: dict[str, slice]
+    word: str
+    model: Path
+    card: ModelCard
+    tiling: TilingConfig
+    decoding: DecodingConfig
+
+    def part(self) -> ImageSource:
+        """Return the region of the image."""
+        return crop(self.source, self.region)
+
+    def frames(self) -> int:
+        """Count the planes, or with a 3D model the volumes."""
+        sizes = self.part().sizes
+        return sizes["T"] * (sizes["Z"] if self.card.network.ndim == 2 else 1)
+
+    def facts(self, *, decoding: DecodingConfig) -> dict[str, Any]:
+        """Return what the result's metadata say of how it was made."""
+        return {
+            "model": self.card.name,
+            "model_sha256": self.card.sha256,
+            "version": napari_unetseg.__version__,
+            "image_axes": self.source.axes.letters,
+            "channels": list(self.channels),
+            "region": {letter: [part.start, part.stop] for letter, part in self.region.items()},
+            "decoding": decoding.model_dump(),
+            "tiling": self.tiling.model_dump(),
+        }
+
+
+class Loaded:
+    """The model at work, ready on its device, and how fast each was found to be; used by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._model: tuple[Any, Any] = (None, None)
+        self._predictor: tuple[Any, Any] = (None, None)
+        self.paces: dict[Any, Any] = {}
+
+    def model(self, path: Path) -> Any:
+        """Return the model in a file; read again when the file has changed."""
+        from napari_unetseg.tasks.model import load_model
+
+        with self._lock:
+            key = (path, path.stat().st_mtime_ns) if path.exists() else (path, 0)
+            if self._model[0] != key:
+                self._model = (key, load_model(path))
+            return self._model[1]
+
+    def predictor(self, path: Path, tiling: TilingConfig) -> Any:
+        """Return the model on its device."""
+        from napari_unetseg.tasks.predict import Predictor
+
+        with self._lock:
+            model = self.model(path)
+            key = (self._model[0], tiling)
+            if self._predictor[0] != key:
+                self._predictor = (key, Predictor(model.network, target=model.card.target, tiling=tiling))
+            return self._predictor[1]
+
+    def pace_key(self, tiling: TilingConfig) -> Any:
+        """Return what the pace depends on: the model's file, the device, the number format."""
+        return (self._model[0], tiling.device, tiling.precision, tiling.batch)
+
+    def forget(self) -> None:
+        """Let go of model and device memory."""
+        self._predictor, self._model = (None, None), (None, None)
+
+
+def forecast_task(order: Order, *, loaded: Loaded) -> Task:
+    """Return a task that says what a run will take; it measures each model and device once."""
+
+    def task() -> Generator[Event, None, Any]:
+        from napari_unetseg.tasks.forecast import calibrate, forecast
+
+        yield Note("loading")
+        model = loaded.model(order.model)
+        predictor = loaded.predictor(order.model, order.tiling)
+        yield Note("measuring")
+        key = loaded.pace_key(order.tiling)
+        if key not in loaded.paces:
+            loaded.paces[key] = yield from calibrate(predictor, model=model)
+        return forecast(order.part(), predictor=predictor, model=model, pace=loaded.paces[key])
+
+    return task
+
+
+def segment_task(order: Order, *, loaded: Loaded, result: Any, table: Any, cache: Any) -> Task:
+    """Return the task of a run: labels of the region, with ids and a table of the whole result."""
+
+    def task() -> Generator[Event, None, Any]:
+        yield Note("")
+        from napari_unetseg.tasks.region import Whole, into_whole
+        from napari_unetseg.tasks.segment import run
+
+        model = loaded.model(order.model)
+        predictor = loaded.predictor(order.model, order.tiling)
+        yield Note("")
+        result.remember()
+        job = run(
+            order.part(),
+            model=model,
+            decoding=order.decoding,
+            channels=order.channels,
+            preview=True,
+            predictor=predictor,
+        )
+        return (yield from into_whole(job, **_where(order, result), whole=Whole(result.canvas, table), cache=cache))
+
+    return task
+
+
+def refine_all_task(
+    order: Order, *, loaded: Loaded, result: Any, table: Any, cache: Any, decoding: DecodingConfig
+) -> Task:
+    """Return a task that decodes the kept maps of the last run into its result; objects keep their ids."""
+
+    def task() -> Generator[Event, None, Any]:
+        from napari_unetseg.tasks.refine import refine_all
+        from napari_unetseg.tasks.region import Whole, into_whole
+
+        model = loaded.model(order.model)
+        result.remember()
+        job = refine_all(order.part(), cache=cache, model=model, decoding=decoding, channels=order.channels)
+        whole = Whole(result.canvas, table)
+        return (yield from into_whole(job, **_where(order, result), whole=whole, keeps_ids=not decoding.link_slices))
+
+    return task
+
+
+def refine_window_task(
+    order: Order, *, loaded: Loaded, result: Any, cache: Any, decoding: DecodingConfig, place: Any, window: Any
+) -> Task:
+    """Return a task that decodes what is in view; the parts lie in the region of the run."""
+
+    def task() -> Generator[Event, None, Any]:
+        from napari_unetseg.tasks.refine import refine_window
+
+        model = loaded.model(order.model)
+        result.remember()
+        shown = result.canvas[result.box]
+        return (
+            yield from refine_window(
+                cache,
+                place=place,
+                window=window,
+                model=model,
+                decoding=decoding,
+                shown=shown,
+                next_id=result.highest + 1,
+            )
+        )
+
+    return task
+
+
+def _where(order: Order, result: Any) -> dict[str, Any]:
+    """Return the image and region that the result's array is about."""
+    return (
+        {"source": order.part(), "region": {}}
+        if result.is_own_size
+        else {"source": order.source, "region": order.region}
+    )

@@ -1,0 +1,247 @@
+"""The Segment dock: choose image, model and region; see what it will take; run; refine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import napari
+from napari.layers import Image
+from qtpy.QtWidgets import QComboBox, QPushButton
+
+from napari_unetseg.images.budget import readable
+from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.errors import InputError, UnetSegError
+from napari_unetseg.widgets import _settings
+from napari_unetseg.widgets._dock import Dock, hint
+from napari_unetseg.widgets._form import Form
+from napari_unetseg.widgets._message import in_dock_words
+from napari_unetseg.widgets._models import ModelChooser
+from napari_unetseg.widgets._progress import duration
+from napari_unetseg.widgets._segment_image import ImageChoice
+from napari_unetseg.widgets._segment_refine import RefinePanel
+from napari_unetseg.widgets._segment_region import RegionChoice, describe, region_of
+from napari_unetseg.widgets._segment_session import SegmentSession
+from napari_unetseg.widgets._segment_tasks import Order
+from napari_unetseg.widgets._session import session_of
+
+DEVICES = {"auto": "automatic", "cpu": "CPU", "cuda": "NVIDIA GPU (cuda)", "mps": "Apple GPU (mps)"}
+TILING = {"tile": "Tile", "precision": "Precision"}
+DECODING = {
+    "threshold": "Foreground from",
+    "seed_threshold": "Split from",
+    "min_size": "Smallest object",
+    "link_slices": "Join slices",
+}
+DEVICE_TIP = "Where the network runs; automatic takes a GPU if there is one. The labels do not depend on it [device]"
+MEASURING = "Measuring how fast this computer is…"
+
+
+class SegmentDock(Dock):
+    """Decides what to segment and how; the session runs it and goes on without the dock."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__(viewer)
+        self.session = session_of(viewer, SegmentSession)
+        self.image = ImageChoice(self.session.viewer)
+        self.add_row("Image", self.image)
+        self.sample = QPushButton("Open sample")
+        self.sample.setToolTip("Add simulated nuclei, to try things out")
+        self.column.addWidget(self.sample)
+        self.model = ModelChooser()
+        self.add_row("Model", self.model)
+        self.region = RegionChoice()
+        self.add_row("Region", self.region)
+        self._add_computing()
+        self.refine = RefinePanel(self.session)
+        self.column.addWidget(self.refine)
+        self.forecast = hint()
+        self.footer.insertWidget(0, self.forecast)
+        self.run = QPushButton("Segment")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop after the tile at work; planes that are finished are kept")
+        self.add_buttons(self.run, self.cancel)
+        self._asked: tuple[object, ...] = ()
+        self._restore()
+        self._connect()
+        self._refresh()
+
+    def value(self) -> tuple[Image, Order]:
+        """Return what is to be segmented and how; `InputError` where something does not fit."""
+        model, card = self.model.value(), self.model.card
+        if self.image.layer.value() is not None and (not isinstance(model, Path) or card is None):
+            raise InputError("this model cannot be used; choose another one")
+        layer, source, channels = self.image.value()
+        word, ndim = self.region.value(), card.network.ndim
+        order = Order(
+            source=source,
+            channels=channels,
+            region=region_of(word, layer=layer, axes=source.axes.letters, viewer=self.session.viewer, ndim=ndim),
+            word=word,
+            model=model,
+            card=card,
+            tiling=self.tiling.value().replace(device=self.device.currentData()),
+            decoding=self.decoding.value(),
+        )
+        return layer, order
+
+    def reset_choices(self, _event: object = None) -> None:
+        """Follow the viewer's layers; napari calls it when they change."""
+        self.image.reset_choices()
+        self._refresh()
+
+    def _add_computing(self) -> None:
+        chosen = _settings.tiling()
+        self.device = QComboBox()
+        for name in dict.fromkeys([*DEVICES, chosen.device]):
+            self.device.addItem(DEVICES.get(name, name), name)
+        self.device.setCurrentIndex(self.device.findData(chosen.device))
+        self.add_row("Device", self.device, tooltip=DEVICE_TIP)
+        self.tiling = Form(chosen, list(TILING), labels=TILING)
+        self.decoding = Form(self._decoding_of_model(), list(DECODING), labels=DECODING)
+        self.advanced = self.add_section("Advanced", self.decoding, self.tiling)
+
+    def _connect(self) -> None:
+        session, job = self.session, self.session.job
+        self.image.changed.connect(self._refresh)
+        self.region.changed.connect(self._refresh)
+        self.device.currentIndexChanged.connect(self._refresh)
+        self.model.changed.connect(self._on_model_changed)
+        for form in (self.tiling, self.decoding):
+            form.checked.connect(self._refresh)
+        self.sample.clicked.connect(self._on_sample_clicked)
+        self.run.clicked.connect(self._on_run_clicked)
+        self.cancel.clicked.connect(job.cancel)
+        self.refine.changed.connect(self.decoding.set_value)
+        self.refine.applied.connect(self._on_refine_applied)
+        session.changed.connect(self._refresh)
+        session.moved.connect(self._on_session_moved)
+        session.advanced.connect(self._show_progress)
+        session.told.connect(self._on_session_told)
+        session.failed.connect(self.message.show_error)
+        job.started.connect(self._on_job_started)
+        job.changed.connect(self._refresh)
+        job.finished.connect(self._on_job_finished)
+
+    def _restore(self) -> None:
+        """Show what the session works on, or worked on, when the dock is opened again."""
+        self.image.set_card(self.model.card)
+        order = self.session.order
+        if order is not None:
+            self.model.set_value(order.model)
+            self.image.set_card(self.model.card)
+            self.decoding.set_value(self.session.refiner.wanted or order.decoding)
+            self.refine.set_value(self.decoding.value())
+        if self.session.job.is_running:
+            self._on_job_started()
+        elif self.session.ended:
+            self.progress.stop(self.session.ended)
+
+    def _refresh(self, _value: object = None) -> None:
+        """Set buttons and hints to what can be done now, and say why where nothing can."""
+        is_running, problem, order = self.session.job.is_running, "", None
+        try:
+            _, order = self.value()
+        except UnetSegError as error:
+            problem = in_dock_words(str(error))
+        self.region.say("" if order is None else describe(order.region, word=order.word, sizes=order.source.sizes))
+        self.sample.setVisible(self.image.layer.value() is None)
+        self._ask_forecast(order)
+        forecast = self.session.forecast
+        if isinstance(forecast, UnetSegError):
+            problem = problem or in_dock_words(str(forecast))
+        elif forecast is not None and not isinstance(forecast, Exception) and order is not None and not forecast.fits:
+            problem = forecast.advice[0].upper() + forecast.advice[1:] + "."
+        self.run.setEnabled(not problem and not is_running)
+        self.run.setText("Segmenting…" if is_running else "Segment")
+        self.run.setToolTip(problem)
+        self.cancel.setEnabled(is_running and not self.session.job.is_stopping)
+        self.cancel.setText("Stopping…" if self.session.job.is_stopping else "Cancel")
+        self.forecast.setText("" if is_running else problem or self._forecast_text())
+        self.forecast.setVisible(bool(self.forecast.text()))
+        self.progress.setVisible(is_running or bool(self.progress.text.text()))
+
+    def _ask_forecast(self, order: Order | None) -> None:
+        """Ask for a forecast where something it depends on has changed."""
+        asked = () if order is None else (order.source, tuple(order.region.items()), order.model, order.tiling)
+        if repr(asked) != repr(self._asked):
+            self._asked = asked
+            self.session.ask_forecast(order)
+
+    def _forecast_text(self) -> str:
+        forecast = self.session.forecast
+        if forecast is None:
+            return MEASURING
+        if isinstance(forecast, Exception):
+            return f"No forecast: {forecast}"
+        device = "this CPU" if forecast.pace.device == "cpu" else "the GPU"
+        precision = forecast.pace.precision.replace("bfloat16", "bf16")
+        text = f"about {readable(forecast.memory)} · {_about(forecast.seconds)} on {device} ({precision})"
+        return f"{text}\n{forecast.advice}" if forecast.advice else text
+
+    def _decoding_of_model(self) -> DecodingConfig:
+        return DecodingConfig() if self.model.card is None else self.model.card.decoding
+
+    def _show_progress(self) -> None:
+        if self.session.job.is_running and self.session.fraction > 0:
+            self.progress.show_fraction(self.session.fraction)
+
+    def _start(self, order: Order, layer: Image) -> None:
+        self.message.clear()
+        try:
+            self.session.start(layer, order)
+        except UnetSegError as error:
+            self.message.show_error(error)
+        self._refresh()
+
+    def _on_model_changed(self, _value: object) -> None:
+        self.image.set_card(self.model.card)
+        self.decoding.set_value(self._decoding_of_model())
+        self._refresh()
+
+    def _on_sample_clicked(self) -> None:
+        viewer = self.session.viewer
+        try:
+            viewer.open_sample("napari-unetseg", "cells_2d")
+        except (KeyError, ValueError):  # the plugin is used without being installed
+            from napari_unetseg.sample_data import cells_2d
+
+            data, options, _ = cells_2d()[0]
+            viewer.add_image(data, **options)
+        self.reset_choices()
+
+    def _on_run_clicked(self) -> None:
+        try:
+            layer, order = self.value()
+        except UnetSegError as error:
+            self.message.show_error(error)
+            return
+        self._start(order, layer)
+
+    def _on_refine_applied(self) -> None:
+        """Run again where the last run was, with the settings of the sliders."""
+        layer = self.image.layer.value()
+        order = self.session.order_with(self.refine.value())
+        if layer is None or layer.name != order.source.name:
+            self.message.show_text("Choose the image of this result above, then apply again.", kind="warning")
+            return
+        self._start(order, layer)
+
+    def _on_session_moved(self) -> None:
+        if self.region.value() in ("slice", "view") and not self.session.job.is_running:
+            self._refresh()
+
+    def _on_session_told(self, text: str, kind: str) -> None:
+        self.message.show_text(text, kind=kind)
+
+    def _on_job_started(self) -> None:
+        self.progress.start("loading the model…", began=self.session.began)
+        self._show_progress()
+
+    def _on_job_finished(self) -> None:
+        self.progress.stop(self.session.ended)
+        self._refresh()
+
+
+def _about(seconds: float) -> str:
+    """Return a time as roughly as it is known."""
+    return "1 s" if seconds < 1 else duration(float(f"{seconds:.1g}") if seconds < 60 else seconds)
