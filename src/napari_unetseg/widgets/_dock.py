@@ -66,6 +66,7 @@ class Dock(QWidget):
         section = QCollapsible(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
         section.toggled.connect(lambda is_open: section.setText(f"{'▾' if is_open else '▸'}  {title}"))
         section.setDuration(0)
+        section.layout().setContentsMargins(0, 0, 0, 0)
         for widget in widgets:
             section.addWidget(widget)
         section.expand(animate=False)

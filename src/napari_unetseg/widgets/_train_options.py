@@ -1,0 +1,169 @@
+"""The folded part of the Train dock: what is annotated, network and loss, augmentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Shapes
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
+
+from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.config import LossConfig, NetworkConfig, Recipe, WeightConfig
+from napari_unetseg.tasks.start import STRENGTHS, patch_of, start_recipe, strengthened
+from napari_unetseg.widgets._dock import Dock
+from napari_unetseg.widgets._form import Form
+from napari_unetseg.widgets._layer_choice import LayerChoice
+
+ALL_CHANNELS = "all"
+LARGEST_ID = 2**31 - 1
+COARSEST = 16
+"""Pixels that patch edges are multiples of, at least; a deeper network needs more."""
+
+
+class TrainOptions(QObject):
+    """Builds the sections in a dock, and a recipe of what they show."""
+
+    changed = Signal()
+
+    def __init__(self, dock: Dock) -> None:
+        super().__init__(dock)
+        self.card: ModelCard | None = None
+        self.regions = LayerChoice(dock.viewer, Shapes, none_word="none")
+        self.background = QSpinBox()
+        self.background.setRange(0, LARGEST_ID)
+        self.background.setSpecialValueText("none")
+        self.axes = QLineEdit()
+        self.axes.setPlaceholderText("as the layers say")
+        self.channel = QComboBox()
+        self.channel.addItem(ALL_CHANNELS)
+        dock.add_section("Annotation and axes", self._annotation())
+        recipe = start_recipe(None)
+        self.network = Form(
+            recipe.network,
+            ["ndim", "width", "depth"],
+            labels={"ndim": "Dimensions", "width": "Width", "depth": "Depth"},
+        )
+        self.loss = Form(LossConfig(), ["kind"], labels={"kind": "Loss"})
+        self.weights = Form(
+            WeightConfig(), ["w0", "sigma"], labels={"w0": "Weight of gaps (w0)", "sigma": "Reach (sigma, px)"}
+        )
+        self.run = Form(
+            recipe,
+            ["steps", "batch", "learning_rate", "validation"],
+            labels={
+                "steps": "Most steps",
+                "batch": "Patches a step",
+                "learning_rate": "Learning rate",
+                "validation": "Held back (share)",
+            },
+        )
+        self.patch = QSpinBox()
+        self.patch.setRange(0, 1024)
+        self.patch.setSingleStep(COARSEST)
+        self.patch.setSuffix(" px")
+        self.patch.setSpecialValueText("auto")
+        self.fixed = QLabel("Width and depth are those of the model to start from.")
+        self.fixed.setWordWrap(True)
+        patch = _rows([("Patch", self.patch, "Edge of the pieces that training draws from the images [patch]")])
+        dock.add_section("Network and loss", self.fixed, self.network, self.loss, self.weights, self.run, patch)
+        self.strength = QComboBox()
+        self.strength.addItems(list(STRENGTHS))
+        self.strength.setCurrentText("normal")
+        tip = "How much patches are bent, turned, scaled, brightened and blurred, so that few cells teach much"
+        dock.add_section("Augmentation", _rows([("Strength", self.strength, tip)]))
+        self._connect()
+        self.set_start(None)
+
+    def set_start(self, card: ModelCard | None) -> None:
+        """Show what suits training from this model, or from scratch."""
+        self.card = card
+        recipe = start_recipe(card)
+        self.network.setVisible(card is None)
+        self.fixed.setVisible(card is not None)
+        self.run.set_value(recipe)
+
+    def set_channels(self, count: int) -> None:
+        """Offer the channels of the image."""
+        if self.channel.count() == count + 1:
+            return
+        self.channel.blockSignals(True)
+        self.channel.clear()
+        self.channel.addItems([ALL_CHANNELS, *map(str, range(count))])
+        wanted = self.card.network.in_channels if self.card else count
+        self.channel.setCurrentIndex(1 if wanted == 1 < count else 0)
+        self.channel.blockSignals(False)
+
+    def channels(self) -> tuple[int, ...] | None:
+        """Return the chosen channel; none for all."""
+        text = self.channel.currentText()
+        return None if text in ("", ALL_CHANNELS) else (int(text),)
+
+    def recipe(self, *, channels: int) -> Recipe:
+        """Return the recipe; `channels` is how many the network is to read from scratch."""
+        run = self.run.value()
+        base = start_recipe(self.card)
+        if self.card is None:
+            base = base.replace(network=self.network.value().replace(in_channels=channels))
+        ndim, depth = base.network.ndim, base.network.depth
+        edge = self.patch.value()
+        return base.replace(
+            loss=self.loss.value(),
+            weights=self.weights.value(),
+            augmentation=strengthened(base.augmentation, factor=STRENGTHS[self.strength.currentText()]),
+            patch=patch_of(edge, ndim=ndim, divisor=max(COARSEST, 2**depth)) if edge else None,
+            **{name: getattr(run, name) for name in ("steps", "batch", "learning_rate", "validation")},
+        )
+
+    def ndim(self) -> int:
+        """Return whether planes or volumes are learnt."""
+        network: NetworkConfig = self.card.network if self.card else self.network.value()
+        return network.ndim
+
+    def _annotation(self) -> QWidget:
+        return _rows(
+            [
+                (
+                    "Regions",
+                    self.regions,
+                    "Shapes layer: inside its shapes every cell is painted, so 0 is background there",
+                ),
+                (
+                    "Background",
+                    self.background,
+                    "Label number that you paint background with, where 0 is not annotated",
+                ),
+                (
+                    "Axes",
+                    self.axes,
+                    "Letters of the image's axes, such as ZYX or CYX, where the layers are taken wrongly",
+                ),
+                ("Channel", self.channel, "Channel of the image to learn from"),
+            ]
+        )
+
+    def _connect(self) -> None:
+        for form in (self.network, self.loss, self.weights, self.run):
+            form.changed.connect(self._on_changed)
+        for box in (self.channel, self.strength):
+            box.currentIndexChanged.connect(self._on_changed)
+        for spin in (self.patch, self.background):
+            spin.valueChanged.connect(self._on_changed)
+        self.axes.textChanged.connect(self._on_changed)
+        self.regions.changed.connect(self._on_changed)
+
+    def _on_changed(self, _value: Any = None) -> None:
+        self.changed.emit()
+
+
+def _rows(rows: list[tuple[str, QWidget, str]]) -> QWidget:
+    holder = QWidget()
+    layout = QFormLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    for label, widget, tooltip in rows:
+        name = QLabel(label)
+        for part in (name, widget):
+            part.setToolTip(tooltip)
+        layout.addRow(name, widget)
+    return holder
