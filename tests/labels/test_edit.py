@@ -78,6 +78,8 @@ def test_a_line_is_meant_for_the_object_it_crosses():
     assert edit.cut_by(labels, across, preferred=0) == 2
     assert edit.cut_by(labels, across, preferred=1) == 1
     assert edit.cut_by(labels, np.array([[2.0, 0.0], [2.0, 7.0]]), preferred=1) == 0
+    assert edit.cut_by(labels, np.array([[-9.0, 3.4], [1.2, 3.4]]), preferred=0) == 2
+    assert edit.cut_by(labels, np.array([[-9.0, -5.0], [-3.0, -1.0]]), preferred=0) == 0
 
 
 def test_a_type_without_room_for_another_id_says_so():

@@ -74,8 +74,12 @@ def cut_by(plane: NDArray[Any], line: NDArray[Any], *, preferred: int) -> int:
 
     `preferred` is taken if the line crosses it at least half as long.
     """
-    drawn = _drawn(line, box=tuple(slice(0, length) for length in plane.shape), shape=plane.shape)
-    ids, count = np.unique(plane[drawn & (plane > 0)], return_counts=True)
+    low, high = np.floor(np.min(line, axis=0)), np.ceil(np.max(line, axis=0)) + 1
+    box = tuple(
+        slice(*np.clip(side, 0, n).astype(int)) for side, n in zip(np.transpose([low, high]), plane.shape, strict=True)
+    )
+    crossed = plane[box][_drawn(line, box=box, shape=plane.shape)]
+    ids, count = np.unique(crossed[crossed > 0], return_counts=True)
     if not len(ids):
         return 0
     if preferred in ids and 2 * count[ids == preferred][0] >= count.max():

@@ -71,15 +71,18 @@ class ReviewList:
                 there = [item for item in there if item.touches_border]
         return [item.key for item in there]
 
-    def look_again(self, keys: Iterable[Key], frame_of: Any) -> None:
-        """Measure these objects as they are now; `frame_of(t)` gives the frame of the labels."""
+    def look_again(self, keys: Iterable[Key], frame_of: Any, *, near: edit.Box | None = None) -> None:
+        """Measure these objects as they are now; `frame_of(t)` gives the frame of the labels.
+
+        `near` is where objects are that are not in the list yet.
+        """
         sizes, fills, touches = (
             np.array([getattr(item, name) for item in self.items.values()])
             for name in ("size", "fill", "touches_border")
         )
         for key in keys:
             frame, old = frame_of(key[0]), self.items.get(key)
-            box = edit.find_box(frame, [key[1]], within=old.box if old else None)
+            box = edit.find_box(frame, [key[1]], within=old.box if old else near)
             if box is None:
                 if old:
                     self.items[key] = replace(old, is_there=False)

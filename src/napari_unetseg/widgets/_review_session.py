@@ -110,7 +110,7 @@ class ReviewSession(ReviewWalk):
                 self.layer, (*lead, *patch.box), patch.labels.reshape((1,) * len(lead) + patch.labels.shape)
             )
         keys = {(t, one) for one in patch.ids}
-        self.objects.look_again(keys, self.frame)
+        self.objects.look_again(keys, self.frame, near=patch.box)
         self._touched |= keys
         self._sequence = None
         if then is not None:
