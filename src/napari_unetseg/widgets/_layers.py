@@ -63,7 +63,8 @@ def source_of(layer: Image, *, axes: str | None = None) -> ImageSource:
 def placement(layer: Layer, *, axes: str, kept: str | None = None) -> dict[str, Any]:
     """Return what puts a new layer onto `layer`: scale, translate, rotate, shear, affine, units, axis labels.
 
-    `axes` are the letters of the layer's array, `kept` those of the new one (none: all but channels and samples).
+    `axes` are the letters of the layer's array, `kept` those of the new one (none: those of labels, so
+    neither channels nor samples, in the order TZYX).
     """
     letters = axes.replace("S", "")
     kept = label_axes(letters) if kept is None else kept
@@ -162,6 +163,12 @@ def replace_box(layer: Labels, box: tuple[slice, ...], data: np.ndarray) -> None
     changed = np.nonzero(old != data)
     if len(changed[0]) == 0:
         return
+    highest = int(data[changed].max())
+    if highest > np.iinfo(old.dtype).max:
+        raise InputError(
+            f"layer '{layer.name}' holds '{old.dtype}', too small for object {highest:,}; "
+            "convert it (right click on the layer, Convert data type), or rename it to get a new one"
+        )
     where = tuple(index + side.start for index, side in zip(changed, box, strict=True))
     with layer.block_history():
         layer.data_setitem(where, data[changed].astype(old.dtype, copy=False))

@@ -1,0 +1,74 @@
+"""Every dock is a column with a footer, fits a small screen, and opens without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QScrollArea
+
+from napari_unetseg.widgets._dock import NARROWEST, Dock, hint
+
+DOCKS = ("segment:SegmentDock", "train:TrainDock", "review:ReviewDock", "batch:BatchDock", "evaluate:EvaluateDock")
+OPEN = """
+import importlib, sys, time
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QApplication
+application = QApplication([])
+for place in sys.argv[1:]:
+    module, name = place.split(":")
+    dock = getattr(importlib.import_module(f"napari_unetseg.widgets.{module}"), name)(ViewerModel())
+    dock.show()
+    for _ in range(20):
+        application.processEvents()
+        time.sleep(0.01)
+    print(name, "torch" in sys.modules, dock.minimumSizeHint().width())
+    dock.close()
+"""
+
+
+@pytest.fixture
+def dock(qtbot) -> Dock:
+    dock = Dock(ViewerModel())
+    qtbot.addWidget(dock)
+    return dock
+
+
+def test_a_long_column_scrolls_and_the_footer_stays(dock) -> None:
+    for number in range(60):
+        dock.add_row(f"row {number}", QLineEdit())
+    primary = QPushButton("Go")
+    dock.add_buttons(primary, QPushButton("Cancel"))
+    dock.resize(NARROWEST, 500)
+    dock.show()
+    area = dock.findChild(QScrollArea)
+    assert area.verticalScrollBar().maximum() > 0
+    assert primary.mapTo(dock, primary.rect().bottomRight()).y() < 500
+    assert primary.width() > dock.width() / 2
+
+
+def test_a_section_is_folded_and_says_so(dock) -> None:
+    inside = QLabel("inside")
+    section = dock.add_section("Advanced", inside)
+    assert not section.isExpanded()
+    assert section.text() == "▸  Advanced"
+    section.expand(animate=False)
+    assert section.text() == "▾  Advanced"
+
+
+def test_a_tooltip_is_on_label_and_field(dock) -> None:
+    field = QLineEdit()
+    label = dock.add_row("Axes", field, tooltip="letters")
+    assert label.toolTip() == field.toolTip() == "letters"
+    assert hint("a fact").wordWrap()
+
+
+def test_opening_a_dock_loads_no_torch_and_fits_beside_the_canvas() -> None:
+    """E19: the import of torch takes seconds; 340 px is what a dock gets at 1366 x 768."""
+    opened = subprocess.run([sys.executable, "-c", OPEN, *DOCKS], capture_output=True, text=True, check=False)
+    assert opened.returncode == 0, opened.stderr
+    lines = [line.split() for line in opened.stdout.splitlines()]
+    assert [(name, has_torch) for name, has_torch, _ in lines] == [(dock.split(":")[1], "False") for dock in DOCKS]
+    assert max(int(width) for _, _, width in lines) <= 340, opened.stdout
