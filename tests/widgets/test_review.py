@@ -241,3 +241,59 @@ def test_a_stack_and_a_time_series_go_to_the_right_slice(qtbot, tmp_path):
     names = [one.name for one in viewer.layers if one.metadata.get(METADATA, {}).get("part") == "labels"]
     assert len(names) == 1
     assert names[0].startswith("series_t0")
+
+
+def click(layer, *places) -> None:
+    """Press at the first place, move over the others, release at the last; screen and data have the same pixels."""
+
+    class Event:
+        dims_displayed = (0, 1)
+
+        def __init__(self, kind, place):
+            self.type, self.position, self.pos = kind, place, place
+
+    event = Event("mouse_press", places[0])
+    for callback in layer.mouse_drag_callbacks:
+        if "EditTools" in repr(callback):
+            gesture = callback(layer, event)
+            next(gesture, None)
+            for place in places[1:]:
+                event.type, event.position, event.pos = "mouse_move", place, place
+                next(gesture, None)
+            event.type = "mouse_release"
+            next(gesture, None)
+
+
+def test_a_click_chooses_a_drag_does_not_and_a_merge_takes_the_next_click(dock, viewer):
+    layer = labels_of(viewer)
+    layer.mode = "pan_zoom"
+    click(layer, (20, 70))
+    assert dock.session.current == (0, 2)
+    click(layer, (20, 90), (40, 10))
+    click(layer, (0, 0))
+    click(layer, (-5, 300))
+    assert dock.session.current == (0, 2)
+    dock.tools._on_menu_about_to_show()
+    texts = [action.text() for action in dock.tools.menu.actions()]
+    assert texts[0] == "the object I click next"
+    dock.tools.menu.actions()[0].trigger()
+    click(layer, (20, 90))
+    assert layer.data[20, 90] == 2
+    click(layer, (60, 22))
+    assert dock.session.current == (0, 4)
+
+
+@pytest.mark.screen
+def test_in_a_real_window_the_keys_work_and_go_with_the_dock(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_labels(field(), name="cells labels")
+    dock = ReviewDock(viewer)
+    viewer.window.add_dock_widget(dock, name="review")
+    qtbot.waitUntil(lambda: dock.session.objects is not None, timeout=10000)
+    canvas = viewer.window._qt_viewer.canvas
+    for key in "nnp":
+        canvas._key_map_handler.press_key(key.upper())
+        canvas._key_map_handler.release_key(key.upper())
+    assert dock.session.current == dock.session.sequence()[0]
+    viewer.window.remove_dock_widget(dock)
+    assert N not in viewer.keymap
