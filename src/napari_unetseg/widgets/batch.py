@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import napari
+import napari.viewer
 from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QPushButton, QWidget
 
@@ -37,7 +37,7 @@ CHANNELS_TIP = "Channels for the network, counted from 0, such as 0 or 0, 2; emp
 class BatchDock(Dock):
     """Chooses images, model and output folder; the session does the rest and goes on without the dock."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.session = session_of(viewer, BatchSession)
         self.files = BatchFiles()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import napari
+import napari.viewer
 from napari.layers import Labels, Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -42,7 +42,7 @@ PIXELS = "Pixels by what they are in the truth (rows) and in the labels (columns
 class EvaluateDock(Dock):
     """Shows the viewer's last evaluation; closed and opened again, it is still there."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.session = session_of(viewer, EvaluateSession)
         self._viewer = self.session.viewer

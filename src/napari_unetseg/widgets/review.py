@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import napari
+import napari.viewer
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
@@ -41,7 +41,7 @@ EMPTY = "Nothing to review yet. Segment an image first, or add a Labels layer; i
 class ReviewDock(Dock):
     """Shows the viewer's review session; closed and opened again, it goes on where it was."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.session = session_of(viewer, ReviewSession)
         self._viewer = self.session.viewer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import napari
+import napari.viewer
 from napari.layers import Image
 from qtpy.QtWidgets import QComboBox, QPushButton
 
@@ -39,7 +39,7 @@ MEASURING = "Measuring how fast this computer is…"
 class SegmentDock(Dock):
     """Decides what to segment and how; the session runs it and goes on without the dock."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.session = session_of(viewer, SegmentSession)
         self.image = ImageChoice(self.session.viewer)

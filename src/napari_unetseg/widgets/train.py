@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import napari
+import napari.viewer
 
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.models import library
@@ -29,7 +29,7 @@ SEGMENT = "Segment"
 class TrainDock(TrainForm):
     """Pairs of layers in, a model in the user's library out."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         session = session_of(viewer, TrainSession)
         super().__init__(viewer, session.rows)
         self.session = session
