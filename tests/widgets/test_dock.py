@@ -72,3 +72,12 @@ def test_opening_a_dock_loads_no_torch_and_fits_beside_the_canvas() -> None:
     lines = [line.split() for line in opened.stdout.splitlines()]
     assert [(name, has_torch) for name, has_torch, _ in lines] == [(dock.split(":")[1], "False") for dock in DOCKS]
     assert max(int(width) for _, _, width in lines) <= 340, opened.stdout
+
+
+def test_napari_opens_every_dock_of_the_manifest(make_napari_viewer) -> None:
+    """It hands over its viewer only where the annotation is spelt as it expects."""
+    viewer = make_napari_viewer()
+    for name in DOCKS:
+        opened, dock = viewer.window.add_plugin_dock_widget("napari-unetseg", name.split(":")[0].capitalize())
+        assert type(dock).__name__ == name.split(":")[1]
+        assert opened.isVisible() == viewer.window._qt_window.isVisible()

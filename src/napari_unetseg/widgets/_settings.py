@@ -16,16 +16,18 @@ logger = logging.getLogger(__name__)
 
 
 def tiling() -> TilingConfig:
-    """Return device, precision and tile as the preferences have them; the defaults where they do not fit."""
+    """Return device, precision and tile as the preferences have them; the default for one that makes no sense."""
     settings = _settings()
+    result = TilingConfig()
     if settings is None:
-        return TilingConfig()
+        return result
     chosen = settings.computing
-    try:
-        return TilingConfig(device=chosen.device.strip(), precision=chosen.precision, tile=chosen.tile or None)
-    except ValidationError as error:
-        logger.warning("preferences of %s: %s; using the defaults", PLUGIN, error)
-        return TilingConfig()
+    for name, value in {"device": chosen.device.strip(), "precision": chosen.precision, "tile": chosen.tile}.items():
+        try:
+            result = result.replace(**{name: value or None})
+        except ValidationError as error:
+            logger.warning("preferences of %s: %s '%s' is not used: %s", PLUGIN, name, value, error.errors()[0]["msg"])
+    return result
 
 
 def use_model_folder() -> None:
