@@ -67,6 +67,12 @@ def test_small_tiles_read_more_and_it_is_said(monkeypatch) -> None:
     assert "%" in result.advice
 
 
+def test_a_run_corrects_the_pace() -> None:
+    twice = PACE.corrected(2)
+    assert (twice.read, twice.written, twice.decoded) == (2e-6, 2e-6, 4e-6)
+    assert PACE.corrected(1e9).read == pytest.approx(1e-5)
+
+
 def test_what_does_not_fit_is_refused_with_advice() -> None:
     result = forecast(from_array(np.zeros((64, 64), np.uint8)), **ready())
     assert not replace(result, available=1000).fits

@@ -90,7 +90,8 @@ def test_a_run_adds_labels_in_place_with_a_table_and_the_facts(viewer, open_dock
     facts = labels.metadata["unetseg"]
     assert (facts["role"], facts["source"], facts["model"]) == ("result", "cells", "bright")
     assert facts["decoding"]["threshold"] == 0.5
-    assert dock.progress.text.text().startswith("5 objects in")
+    assert dock.progress.text.text().startswith("Done in")
+    assert dock.refine.count.text() == "5 objects"
     assert dock.run.isEnabled()
 
 
@@ -304,6 +305,13 @@ def test_the_forecast_is_measured_and_follows_the_region(viewer, open_dock, qtbo
     dock.device.setCurrentIndex(dock.device.findData("cuda"))
     qtbot.waitUntil(lambda: not dock.run.isEnabled(), timeout=WAIT)
     assert "CUDA" in dock.forecast.text()
+
+
+def test_a_forecast_cut_short_by_the_run_comes_after_it(viewer, open_dock, qtbot) -> None:
+    viewer.add_image(stack(20, 24))
+    dock = open_dock(viewer)
+    run(dock, qtbot)
+    qtbot.waitUntil(lambda: "about" in dock.forecast.text(), timeout=WAIT)
 
 
 def test_sliders_decode_anew_without_the_network(viewer, open_dock, qtbot, monkeypatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.segment import DECODE_BYTES
 
-EDGES = {2: (192, 192), 3: (16, 96, 96)}
+EDGES = {2: (384, 384), 3: (32, 96, 96)}
 """Pixels of the calibration image: a second's work for the bundled model on two cores."""
 REPEATS = 3
 ENOUGH = 0.3  # seconds after which a pass is not repeated
@@ -42,6 +42,11 @@ class Pace:
     """Per pixel of the image: contrast, decoding and measuring of objects."""
     device: str
     precision: str
+
+    def corrected(self, factor: float) -> Pace:
+        """Return the pace of a run that took `factor` times what was forecast."""
+        factor = min(max(factor, 0.1), 10.0)
+        return replace(self, read=self.read * factor, written=self.written * factor, decoded=self.decoded * factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,6 @@ def calibrate(predictor: Predictor, *, model: Model) -> Generator[Event, None, P
     image = np.repeat(image, channels, axis=0)
 
     whole, middle = (_single_tile(shape, network=network, is_cropped=is_cropped) for is_cropped in (False, True))
-    yield from predictor.predict(image, plan=middle)  # the first pass of all is slow
     all_written, maps = yield from _time(predictor, image, plan=whole)
     part_written, _ = yield from _time(predictor, image, plan=middle)
     saved = pixels - _volume(middle.tiles[0].write)
@@ -129,9 +133,9 @@ def forecast(source: ImageSource, *, predictor: Predictor, model: Model, pace: P
 def _time(
     predictor: Predictor, image: np.ndarray, *, plan: TilePlan
 ) -> Generator[Event, None, tuple[float, np.ndarray]]:
-    """Return the seconds of the fastest pass, since another program may take its share of any, and its maps."""
+    """Return the seconds of the fastest pass, and its maps: the first of a shape is slow, others may be disturbed."""
     times: list[float] = []
-    while not times or (len(times) < REPEATS and sum(times) < ENOUGH):
+    while len(times) < 2 or (len(times) < REPEATS and sum(times) < ENOUGH):
         began = time.perf_counter()
         maps = yield from predictor.predict(image, plan=plan)
         times.append(time.perf_counter() - began)

@@ -19,6 +19,7 @@ WORDS = {
     "view": "What the canvas shows of that plane",
     "box": "A rectangle drawn in a Shapes layer (the selected one, else the last), through all planes and time points",
 }
+GAP = 12  # px between a word and the next button
 Region = dict[str, slice]
 """A slice for some of the axes T, Z, Y, X; the others are whole."""
 
@@ -33,6 +34,7 @@ class RegionChoice(QWidget):
         self.buttons = {word: QRadioButton(word) for word in WORDS}
         group = QButtonGroup(self)
         row = QHBoxLayout()
+        row.setSpacing(GAP)
         for word, button in self.buttons.items():
             button.setToolTip(WORDS[word])
             group.addButton(button)

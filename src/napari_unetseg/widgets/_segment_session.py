@@ -25,6 +25,7 @@ from napari_unetseg.widgets._session import Session
 REDRAW = 300  # milliseconds between two redraws while tiles arrive
 SETTLE = 400  # milliseconds without a change before something is measured
 STEPS = 1000
+WORTH_LEARNING = 2.0  # seconds a run must last to tell how fast this computer is
 
 
 class SegmentSession(Session):
@@ -50,7 +51,9 @@ class SegmentSession(Session):
         self.fraction, self.began, self.ended = 0.0, 0.0, ""
         self.forecast: Any = None
         """A `Forecast`, an error, or none while it is not known."""
-        self._wanted: Order | None = None
+        self._asked: Order | None = None
+        self._wanted: Order | None = None  # of what was asked, what is not begun yet
+        self._expected: Any = None
         self._layers: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
         self._layer: Image | None = None
         self._notes: list[str] = []
@@ -69,6 +72,7 @@ class SegmentSession(Session):
             return False
         self.forecaster.cancel()
         self.refiner.stop()
+        self._expected = self.forecast
         existing = existing_result(self.viewer, source=layer, known=self._layers.get(layer))
         result = Result(layer, axes=order.source.axes.letters, region=order.region, existing=existing)
         table = self.table(existing) if existing is not None and result.layer is existing else None
@@ -85,7 +89,7 @@ class SegmentSession(Session):
 
     def ask_forecast(self, order: Order | None) -> None:
         """Find out, once nothing changes any more, what a run would take; `forecast` is none until then."""
-        self._wanted = order
+        self._asked = self._wanted = order
         self.forecast = None
         self._settle.start()
 
@@ -201,15 +205,21 @@ class SegmentSession(Session):
                 self._notes.append(event.message)
 
     def _on_succeeded(self, segmentation: Any) -> None:
+        self._learn(segmentation.seconds)
         can_undo = self.result.can_undo or self.result.is_new
         self.finish_result(segmentation, decoding=self.order.decoding)
         self._remember_layer()
         seconds = time.monotonic() - self.began
-        self.ended = f"{counted(segmentation.objects, 'object')} in {duration(seconds)}"
+        self.ended = f"Done in {duration(seconds)}"
         if not can_undo:
             self._notes.append("the change is too large for an undo step")
         if self._notes:
             self.told.emit("\n".join(self._notes), "note")
+
+    def _learn(self, seconds: float) -> None:
+        forecast = self._expected
+        if seconds > WORTH_LEARNING and forecast is not None and not isinstance(forecast, Exception):
+            self.loaded.learn(self.order.tiling, seconds / forecast.seconds)
 
     def _on_cancelled(self) -> None:
         self._keep_finished("Stopped")
@@ -243,6 +253,8 @@ class SegmentSession(Session):
         self._redraw.stop()
         self._layer = None
         self.refiner.begin(self.order.decoding)
+        self._wanted = self._asked  # the run may have told more, or the forecast was cut short by it
+        self._settle.start()
         self.changed.emit()
 
     def _on_redraw_timeout(self) -> None:

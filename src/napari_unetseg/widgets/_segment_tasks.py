@@ -87,6 +87,12 @@ class Loaded:
         """Return what the pace depends on: the model's file, the device, the number format."""
         return (self._model[0], tiling.device, tiling.precision, tiling.batch)
 
+    def learn(self, tiling: TilingConfig, factor: float) -> None:
+        """Take from a run how much longer than forecast it took; the next forecast is nearer."""
+        key = self.pace_key(tiling)
+        if key in self.paces:
+            self.paces[key] = self.paces[key].corrected(factor)
+
     def forget(self) -> None:
         """Let go of model and device memory."""
         self._predictor, self._model = (None, None), (None, None)
