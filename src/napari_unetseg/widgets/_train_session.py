@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from napari_unetseg.schema.events import Event, Previewed, Saved, StepDone
 from napari_unetseg.tasks.history import History
 from napari_unetseg.tasks.live import Live
 from napari_unetseg.tasks.pairs import Pairs, Reading
+from napari_unetseg.tasks.start import fit_patch
 from napari_unetseg.widgets import _models
 from napari_unetseg.widgets._session import Session
 from napari_unetseg.widgets._train_layers import LayerPair, take_field, take_labels, take_pair
@@ -105,8 +107,9 @@ class TrainSession(Session):
             output.parent.mkdir(parents=True, exist_ok=True)
             start = None if plan.model is None else load_model(plan.model)
             found = yield from samples.load()
-            options = {"recipe": plan.recipe, "output": output, "start": start, "device": plan.device, "live": live}
-            return (yield from train.run(found, **options, data=names, description=f"trained in napari on {names}"))
+            options = {"output": output, "start": start, "device": plan.device, "live": live, "data": names}
+            recipe = fit_patch(plan.recipe, found)
+            return (yield from train.run(found, recipe=recipe, description=f"trained in napari on {names}", **options))
 
         self._live = live
         self._labels = [pair.labels for pair in pairs]
@@ -231,7 +234,8 @@ class TrainSession(Session):
 
 
 def free_name(wish: str) -> str:
-    """Return the wish, or with a number behind it where a model has that name already."""
+    """Return the wish, or with another number behind it where a model has that name already."""
     taken = {name.casefold() for name in library.available()}
-    names: Sequence[str] = [wish, *(f"{wish}-{number}" for number in range(2, 1000))]
+    stem = re.sub(r"-\d{1,3}$", "", wish)
+    names: Sequence[str] = [wish, *(f"{stem}-{number}" for number in range(2, 1000))]
     return next((name for name in names if name.casefold() not in taken), wish)

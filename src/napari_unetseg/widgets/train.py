@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class TrainDock(TrainForm):
         problem = self.problem()
         if problem:
             raise InputError(problem)
-        pairs = tuple(self.pairs.value())
+        pairs = tuple(replace(pair) for pair in self.pairs.value())  # the run's own: rows of the dock come and go
         source = self._source()
         assert source is not None  # there is a pair, and it has no problem
         channels = self.options.channels()
@@ -147,7 +148,7 @@ class TrainDock(TrainForm):
         session.told.connect(self._on_session_told)
         session.job.changed.connect(self._show_state)
         session.job.failed.connect(self.message.show_error)
-        session.job.finished.connect(self._show_run)
+        session.job.finished.connect(self._on_job_finished)
         session.previews.job.failed.connect(self.message.show_error)
         session.previews.job.changed.connect(self._show_state)
 
@@ -186,6 +187,11 @@ class TrainDock(TrainForm):
             self.session.start(self.plan())
         except UnetSegError as error:
             self.message.show_error(error)
+        self._show_run()
+
+    def _on_job_finished(self) -> None:
+        """Suggest a name for the next model."""
+        self.name.setText(free_name(self.name.text().strip()))
         self._show_run()
 
     def _on_pause_clicked(self) -> None:
