@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
 from napari_unetseg.tasks.evaluate import evaluate, evaluate_series
+from napari_unetseg.widgets._camera import camera_of
 from napari_unetseg.widgets._evaluate_session import COLOURS
 from napari_unetseg.widgets._layers import METADATA
 from napari_unetseg.widgets.evaluate import EvaluateDock
@@ -115,7 +116,7 @@ def test_time_points_are_compared_one_by_one(qtbot):
     row = dock.session.result.comparison.table.query("t == 1 and verdict == 'missed'").iloc[0].to_dict()
     dock.session.look_at(row)
     assert viewer.dims.current_step[0] == 1
-    np.testing.assert_allclose(viewer.camera.center[1:], (6.5, 23.5))
+    np.testing.assert_allclose(camera_of(viewer).center[1:], (6.5, 23.5))
 
 
 def test_a_layer_removed_or_renamed_meanwhile_does_no_harm(dock, viewer, qtbot):

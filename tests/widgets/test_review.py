@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_unetseg.images import layouts
+from napari_unetseg.widgets._camera import camera_of
 from napari_unetseg.widgets._layers import METADATA
 from napari_unetseg.widgets.review import ReviewDock
 
@@ -73,7 +74,7 @@ def test_next_goes_through_all_objects_and_back(dock, viewer):
     assert visit_all(dock, dock.previous.click) == [1, 4, 3, 2, 5]
     layer = labels_of(viewer)
     assert layer.selected_label == 5
-    np.testing.assert_allclose(viewer.camera.center[1:], (78, 101), atol=0.6)
+    np.testing.assert_allclose(camera_of(viewer).center[1:], (78, 101), atol=0.6)
 
 
 def test_the_doubtful_come_first_and_the_tooltip_says_by_what(dock, viewer, qtbot):

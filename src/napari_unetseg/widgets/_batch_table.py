@@ -96,12 +96,13 @@ def table_view(session: BatchSession, parent: QWidget) -> QTableView:
     view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     view.setShowGrid(False)
+    view.setWordWrap(False)
     view.verticalHeader().hide()
     view.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
     view.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
     head = view.horizontalHeader()
-    head.setMinimumSectionSize(40)
+    head.setMinimumSectionSize(30)
     head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    for column, width in ((1, 74), (2, 62), (3, 66)):
+    for column, width in ((1, 72), (2, 58), (3, 56)):
         view.setColumnWidth(column, width)
     return view

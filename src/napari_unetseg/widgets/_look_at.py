@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from napari.layers import Layer
 
+from napari_unetseg.widgets._camera import camera_of
+
 SMALLEST, LARGEST, WANTED = 0.08, 0.6, 0.2
 """Share of the canvas that an object takes: outside the first two the zoom changes, to the third; else it stays."""
 CANVAS = (600, 800)  # px, for viewers that do not tell
@@ -24,7 +26,8 @@ def look_at(viewer: Any, layer: Layer, *, centre: Sequence[float], box: Sequence
     corners = np.array([layer.data_to_world([getattr(side, end) for side in box]) for end in ("start", "stop")])
     extent = float(np.abs(corners[1] - corners[0])[shown].max())
     canvas = float(min(getattr(getattr(viewer, "canvas", None), "size", CANVAS)))
-    share = extent * viewer.camera.zoom / canvas
+    camera = camera_of(viewer)
+    share = extent * camera.zoom / canvas
     if extent > 0 and not SMALLEST <= share <= LARGEST:
-        viewer.camera.zoom = WANTED * canvas / extent
-    viewer.camera.center = tuple(float(world[axis]) for axis in shown)
+        camera.zoom = WANTED * canvas / extent
+    camera.center = tuple(float(world[axis]) for axis in shown)

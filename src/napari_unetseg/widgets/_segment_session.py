@@ -16,6 +16,7 @@ from napari_unetseg.images.budget import available_memory
 from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.events import Event, LabelsPart, Note, TileDone
 from napari_unetseg.schema.words import counted
+from napari_unetseg.widgets._camera import camera_of
 from napari_unetseg.widgets._progress import duration
 from napari_unetseg.widgets._segment_refiner import Refiner
 from napari_unetseg.widgets._segment_result import Result, existing_result, table_of
@@ -155,8 +156,8 @@ class SegmentSession(Session):
             viewer.dims.events.current_step,
             viewer.dims.events.ndisplay,
             viewer.dims.events.order,
-            viewer.camera.events.zoom,
-            viewer.camera.events.center,
+            camera_of(viewer).events.zoom,
+            camera_of(viewer).events.center,
         ):
             emitter.connect(self._on_viewer_moved)
 

@@ -9,6 +9,7 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unetseg.widgets import _layers
+from napari_unetseg.widgets._camera import camera_of
 
 ROLE = "split line"
 COLOUR = "#f0e442"  # seen on dark and on bright images, and by colour-blind people
@@ -40,7 +41,7 @@ class SplitLine(QObject):
         """Add the layer, in the place of the labels, and choose its line tool."""
         self.end()
         place = _layers.placement(labels, axes=axes)
-        width = WIDTH / max(float(self._viewer.camera.zoom) * float(np.abs(labels.scale[-1])), 1e-9)
+        width = WIDTH / max(float(camera_of(self._viewer).zoom) * float(np.abs(labels.scale[-1])), 1e-9)
         self._labels = labels
         self._layer = self._viewer.add_shapes(
             ndim=labels.ndim,
