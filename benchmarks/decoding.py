@@ -1,7 +1,8 @@
 """Tune how a model's maps become objects, and write the model with the best settings: python benchmarks/decoding.py.
 
 The network runs once; each setting is then varied in turn, two rounds, and the value with the best mean AP on the
-training images is kept. The validation images only report. The result is stored in float16.
+training images is kept. The validation images only report. The result is stored in float16,
+with a picture of a training image.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model, load_model, weights_of
 from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.samples import Sample
+from napari_unetseg.tasks.samples import Sample, prepare
+from napari_unetseg.tasks.thumbnail import make_thumbnail
 
 CHOICES = {
     "min_confidence": (0.0, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9),
@@ -39,7 +41,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--write", type=Path, help="where to write the tuned model")
     parser.add_argument("--data", default="dsb2018_fluo")
-    parser.add_argument("--images", type=int, default=100, help="training images to tune on")
+    parser.add_argument("--images", type=int, help="how many training images to tune on (default: all)")
     options = parser.parse_args()
     model = load_model(options.model)
     training = samples(options.data, "train")
@@ -49,9 +51,12 @@ def main() -> None:
     best, rows = _tune(tuning, start=start, model=model)
     for name, decoding in (("val, as trained", start), ("val, tuned", best)):
         rows.append(_row(name, decoding, _score(held, decoding, model=model)))
-    publish("decoding", rows, model=model.card.name, data=options.data, images=options.images)
+    publish("decoding", rows, model=model.card.name, data=options.data, images=len(chosen))
     if options.write:
-        _write(model, best, scores=_score(held, best, model=model), path=options.write)
+        picture = make_thumbnail(
+            *prepare(chosen[:1], ndim=2, channels=len(model.card.channels), config=model.card.normalization)
+        )
+        _write(model, best, scores=_score(held, best, model=model), picture=picture, path=options.write)
 
 
 Maps = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -98,12 +103,12 @@ def _row(name: str, decoding: DecodingConfig, scores: dict[str, object]) -> dict
     }
 
 
-def _write(model: Model, decoding: DecodingConfig, *, scores: dict[str, object], path: Path) -> None:
+def _write(model: Model, decoding: DecodingConfig, *, scores: dict[str, object], picture: str, path: Path) -> None:
     record = model.card.training
     assert record is not None
     values = {f"ap{key}": value for key, value in scores["ap"].items()}
     values |= {name: scores[name] for name in ("mean_ap", "mean_ap_by_image", "f1", "pq", "dice")}
-    card = model.card.replace(decoding=decoding, training=record.replace(scores=values))
+    card = model.card.replace(decoding=decoding, thumbnail=picture, training=record.replace(scores=values))
     file.save(path, card=card, weights=weights_of(model.network), half=True)
 
 
