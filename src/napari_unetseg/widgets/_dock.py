@@ -12,7 +12,7 @@ from superqt import QCollapsible
 from napari_unetseg.widgets._message import Message
 from napari_unetseg.widgets._progress import ProgressRow
 
-LABEL = 70  # px
+LABEL = 78  # px
 NARROWEST = 300  # px; napari gives a new dock about as much at 1366 x 768
 
 

@@ -10,14 +10,18 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_unetseg.labels.annotated import Painted, count_painted
+from napari_unetseg.schema.errors import UnetSegError
+from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._dock import hint
 from napari_unetseg.widgets._layer_choice import LayerChoice
-from napari_unetseg.widgets._train_layers import LayerPair, is_candidate, problem_of, source_of
+from napari_unetseg.widgets._train_layers import LayerPair, is_candidate, problem_of
 from napari_unetseg.widgets._training_set import ROLE
 
+BRUSH = 10  # px
 RECOUNT = 600  # milliseconds after the last stroke
 COUNTED = 64_000_000  # pixels of labels that are counted in the dock at most
+OPEN_SOME = "Open an image first (File > Open), or the sample."
 PAINT_SOME = "Paint three to five cells, each with its own number (key M takes the next number)."
 
 
@@ -71,7 +75,7 @@ class PairRow(QWidget):
         data = None if self.pair.labels is None else _layers.data_of(self.pair.labels)
         is_countable = isinstance(data, np.ndarray) and data.size <= COUNTED
         self.painted = count_painted(data) if is_countable else Painted(0 if data is None else 1, 0.0)
-        self.count.setText(f"{self.painted.objects} ●" if is_countable else "? ●")
+        self.count.setText(counted(self.painted.objects, "cell") if is_countable else "? cells")
         self.changed.emit()
 
     def _on_choice_changed(self, _value: Any = None) -> None:
@@ -100,6 +104,7 @@ class PairList(QWidget):
     """Rows of pairs; `rows` is shared with the session, so that they outlive the dock."""
 
     changed = Signal()
+    failed = Signal(object)
 
     def __init__(self, viewer: Any, rows: list[LayerPair]) -> None:
         super().__init__()
@@ -109,7 +114,12 @@ class PairList(QWidget):
         self.widgets: list[PairRow] = []
         self._column = QVBoxLayout()
         self._column.setSpacing(3)
+        self.title = QLabel("Images and labels")
+        self.title.setToolTip("What is learnt from: images, and labels in which every cell has its own number")
         self.help = hint()
+        self.sample = QPushButton("Open sample")
+        self.sample.setToolTip("Add simulated nuclei, to try things out")
+        self.sample.clicked.connect(self._on_sample_clicked)
         self.new_labels = QPushButton("New labels layer for this image")
         self.new_labels.setToolTip("Add an empty Labels layer of the image's size and place, and take up the brush")
         self.new_labels.clicked.connect(self._on_new_labels_clicked)
@@ -122,9 +132,11 @@ class PairList(QWidget):
         below.addWidget(self.new_labels, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.title)
         layout.addLayout(self._column)
         layout.addLayout(below)
         layout.addWidget(self.help)
+        layout.addWidget(self.sample)
         self.reset_choices()
 
     def value(self) -> list[LayerPair]:
@@ -139,7 +151,7 @@ class PairList(QWidget):
     def problem(self, *, axes: str = "") -> str:
         """Say why nothing can be learnt yet; empty where it can."""
         if not self._layers_of(Image):
-            return "Open an image first (File > Open, or a sample of this plugin)."
+            return OPEN_SOME
         if not self._layers_of(Labels):
             return PAINT_SOME
         used = self.value()
@@ -184,6 +196,7 @@ class PairList(QWidget):
     def _rebuild(self) -> None:
         for row in self.widgets:
             self._column.removeWidget(row)
+            row.hide()
             row.deleteLater()
         self.widgets = []
         for pair in self._rows:
@@ -199,8 +212,9 @@ class PairList(QWidget):
         self.add.setVisible(has_labels and has_images)
         self.new_labels.setVisible(has_images)
         self.new_labels.setText("New labels layer" if has_labels else "New labels layer for this image")
-        self.help.setText("" if has_labels else PAINT_SOME)
-        self.help.setVisible(has_images and not has_labels)
+        self.sample.setVisible(not has_images)
+        self.help.setText(PAINT_SOME if has_images else OPEN_SOME)
+        self.help.setVisible(not self._rows)
 
     def _on_row_changed(self) -> None:
         self.changed.emit()
@@ -209,6 +223,7 @@ class PairList(QWidget):
         self._seen.add(id(row.pair.labels))
         self._rows[:] = [pair for pair in self._rows if pair is not row.pair]
         self._rebuild()
+        self._show_state()
         self.changed.emit()
 
     def _on_add_clicked(self) -> None:
@@ -224,20 +239,20 @@ class PairList(QWidget):
         images = self._layers_of(Image)
         active = self.viewer.layers.selection.active
         chosen = next((image for image in images if image is active), images[0])
-        source = source_of(chosen, axes="")
-        place = _layers.placement(chosen, axes=source.axes.letters)
-        shape = [source.sizes[letter] for letter in "TZYX" if letter in source.axes.letters]
-        facts = {"role": "annotation", "source": chosen.name}
-        layer = _layers.add_labels(
-            self.viewer, np.zeros(shape, np.int32), name=f"{chosen.name} labels", place=place, facts=facts
-        )
-        layer.mode = "paint"
-        layer.brush_size = 10
+        try:
+            layer = _layers.new_labels(self.viewer, chosen)
+        except UnetSegError as error:
+            self.failed.emit(error)
+            return
+        layer.brush_size = BRUSH
         if not any(pair.labels is layer for pair in self._rows):
             self._rows.append(LayerPair(chosen, layer))
             self._rebuild()
         self._show_state()
         self.changed.emit()
+
+    def _on_sample_clicked(self) -> None:
+        self.viewer.open_sample("napari-unetseg", "cells_2d")
 
     def _layers_of(self, kind: type[Layer]) -> list[Any]:
         return [layer for layer in reversed(self.viewer.layers) if isinstance(layer, kind) and is_candidate(layer)]

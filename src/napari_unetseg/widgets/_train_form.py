@@ -55,6 +55,7 @@ class TrainForm(Dock):
         self.minutes.setValue(5)
         self.add_row("Time", self.minutes, tooltip="Training ends by itself after so long; pauses do not count")
         self.name = QLineEdit()
+        self.name.setPlaceholderText("name of the new model")
         self.add_row("Save as", self.name, tooltip="Name of the new model in your library")
         self.options = TrainOptions(self)
         self.preview_weights = QPushButton("Preview weights")

@@ -17,6 +17,7 @@ from napari_unetseg.widgets._layer_choice import LayerChoice
 
 ALL_CHANNELS = "all"
 LARGEST_ID = 2**31 - 1
+LABELS = 136  # px; the longest label of the section
 COARSEST = 16
 """Pixels that patch edges are multiples of, at least; a deeper network needs more."""
 
@@ -66,6 +67,7 @@ class TrainOptions(QObject):
         self.fixed = QLabel("Width and depth are those of the model to start from.")
         self.fixed.setWordWrap(True)
         patch = _rows([("Patch", self.patch, "Edge of the pieces that training draws from the images [patch]")])
+        _align(self.network, self.loss, self.weights, self.run, patch)
         dock.add_section("Network and loss", self.fixed, self.network, self.loss, self.weights, self.run, patch)
         self.strength = QComboBox()
         self.strength.addItems(list(STRENGTHS))
@@ -156,11 +158,23 @@ class TrainOptions(QObject):
         self.changed.emit()
 
 
+def _align(*forms: QWidget) -> None:
+    """Let forms one below the other look like one."""
+    for form in forms:
+        layout = form.layout()
+        assert isinstance(layout, QFormLayout)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for row in range(layout.rowCount()):
+            name = layout.itemAt(row, QFormLayout.ItemRole.LabelRole)
+            if name is not None:
+                name.widget().setMinimumWidth(LABELS)
+
+
 def _rows(rows: list[tuple[str, QWidget, str]]) -> QWidget:
     holder = QWidget()
     layout = QFormLayout(holder)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     for label, widget, tooltip in rows:
         name = QLabel(label)
         for part in (name, widget):

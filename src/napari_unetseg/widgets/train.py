@@ -32,7 +32,7 @@ class TrainDock(TrainForm):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         session = session_of(viewer, TrainSession)
-        super().__init__(viewer, session.rows)
+        super().__init__(session.viewer, session.rows)
         self.session = session
         self._zero_is_chosen = False
         self._name_is_chosen = False
@@ -130,6 +130,7 @@ class TrainDock(TrainForm):
     def _connect(self) -> None:
         session = self.session
         self.pairs.changed.connect(self._on_pairs_changed)
+        self.pairs.failed.connect(self.message.show_error)
         self.start.changed.connect(self._on_model_changed)
         self.options.changed.connect(self._show_state)
         self.zero.activated.connect(self._on_zero_activated)
@@ -235,7 +236,7 @@ class TrainDock(TrainForm):
         self.preview_augmentation.setEnabled(can_show)
         self.name.setEnabled(not running)
         self.hint.setText(problem)
-        self.hint.setVisible(bool(problem))
+        self.hint.setVisible(bool(problem) and self.pairs.help.isHidden())
         self.after.setVisible(not running and self.session.saved is not None)
 
     def _show_run(self) -> None:
