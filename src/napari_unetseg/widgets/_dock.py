@@ -13,6 +13,7 @@ from napari_unetseg.widgets._message import Message
 from napari_unetseg.widgets._progress import ProgressRow
 
 LABEL = 78  # px
+FILL = 1000  # share of the height that is left, against 1 of the space at the end
 NARROWEST = 300  # px; napari gives a new dock about as much at 1366 x 768
 
 
@@ -25,10 +26,10 @@ class Dock(QWidget):
         self.column = QVBoxLayout()
         self.column.setContentsMargins(6, 6, 6, 6)
         inside = QWidget()
-        holder = QVBoxLayout(inside)
-        holder.setContentsMargins(0, 0, 0, 0)
-        holder.addLayout(self.column)
-        holder.addStretch(1)
+        self._holder = QVBoxLayout(inside)
+        self._holder.setContentsMargins(0, 0, 0, 0)
+        self._holder.addLayout(self.column)
+        self._holder.addStretch(1)
         area = QScrollArea()
         area.setWidget(inside)
         area.setWidgetResizable(True)
@@ -60,6 +61,13 @@ class Dock(QWidget):
         row.addWidget(widget, 1)
         self.column.addLayout(row)
         return name
+
+    def add_filling(self, widget: QWidget) -> None:
+        """Add a widget below the column that takes the height that is left."""
+        row = QVBoxLayout()
+        row.setContentsMargins(6, 0, 6, 6)
+        row.addWidget(widget)
+        self._holder.insertLayout(self._holder.count() - 1, row, FILL)
 
     def add_section(self, title: str, *widgets: QWidget) -> QCollapsible:
         """Add a section that is folded at first."""
