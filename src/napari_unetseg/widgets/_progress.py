@@ -18,6 +18,7 @@ class ProgressRow(QWidget):
         self.bar.setRange(0, STEPS)
         self.bar.setTextVisible(False)
         self.text = QLabel()
+        self.text.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
