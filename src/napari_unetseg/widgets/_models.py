@@ -26,6 +26,7 @@ from napari_unetseg.widgets import _settings
 
 BROWSE = "Choose a file…"
 THUMBNAIL = 48  # px on screen
+FEWEST_CHARACTERS = 10  # shown of a model's name, however narrow the dock
 
 
 class _News(QObject):
@@ -60,6 +61,8 @@ class ModelChooser(QWidget):
         self._value: Path | str = ""
         self.combo = QComboBox()
         self.combo.setToolTip("Bundled models, your own, or any model file (.safetensors)")
+        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.combo.setMinimumContentsLength(FEWEST_CHARACTERS)
         self.picture = QLabel()
         self.summary = QLabel()
         self.summary.setTextFormat(Qt.TextFormat.PlainText)  # a file's text is no markup
@@ -67,14 +70,15 @@ class ModelChooser(QWidget):
         self.details = QPushButton("Card…")
         self.details.setToolTip("Everything the model's card says: training data, scores, settings, licence")
         self.details.clicked.connect(self._on_details_clicked)
-        row = QHBoxLayout()
-        row.addWidget(self.picture)
-        row.addWidget(self.summary, 1)
-        row.addWidget(self.details, 0, Qt.AlignmentFlag.AlignTop)
+        choice, about = QHBoxLayout(), QHBoxLayout()
+        choice.addWidget(self.combo, 1)
+        choice.addWidget(self.details)
+        about.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignTop)
+        about.addWidget(self.summary, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.combo)
-        layout.addLayout(row)
+        layout.addLayout(choice)
+        layout.addLayout(about)
         self.refresh()
         if _news.latest is not None:
             self._on_news_arrived(_news.latest)

@@ -17,7 +17,7 @@ from napari_unetseg.widgets._layer_choice import LayerChoice
 
 ALL_CHANNELS = "all"
 LARGEST_ID = 2**31 - 1
-LABELS = 136  # px; the longest label of the section
+LABELS = 146  # px; the longest label of the section
 COARSEST = 16
 """Pixels that patch edges are multiples of, at least; a deeper network needs more."""
 
