@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QTimer, Signal
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from napari_unetseg.images.find import ENDINGS
@@ -42,7 +43,9 @@ class BatchFiles(QWidget):
         self._timer.setInterval(WAIT)
         self._timer.timeout.connect(self.changed)
         self.folder = QLineEdit()
-        self.folder.setPlaceholderText("a folder of images")
+        self.folder.setPlaceholderText("a folder of images (or drop it here)")
+        self.folder.setAcceptDrops(False)  # a path dropped would be inserted into the text
+        self.setAcceptDrops(True)
         self.choose_folder = _button("Folder…", tip="Take the images of a folder")
         self.choose_files = _button("Files…", tip="Take single files")
         self.pattern = QComboBox()
@@ -88,6 +91,20 @@ class BatchFiles(QWidget):
         """Take these files."""
         self._show_files([str(path) for path in files])
         self._suggest_output(Path(files[0]).parent)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Accept files and folders."""
+        if _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        """Take a folder, or files."""
+        paths = _dropped(event)
+        if len(paths) == 1 and paths[0].is_dir() and not str(paths[0]).endswith(".zarr"):
+            self.take_folder(paths[0])
+        elif paths:
+            self.take_files(paths)
+        event.acceptProposedAction()
 
     def _add(self, name: str, *widgets: QWidget) -> None:
         label = QLabel(name)
@@ -153,6 +170,10 @@ class BatchFiles(QWidget):
         if chosen:
             self._set_output(Path(chosen))
             self.changed.emit()
+
+
+def _dropped(event: QDropEvent) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 def _button(text: str, *, tip: str) -> QPushButton:

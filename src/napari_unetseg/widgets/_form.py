@@ -14,6 +14,7 @@ from napari_unetseg.schema.errors import InputError
 from napari_unetseg.widgets._field import Field, field_of
 from napari_unetseg.widgets._message import COLOURS
 
+LABEL = 108  # px, so that forms below each other are in line
 Model = TypeVar("Model", bound=Config)
 
 
@@ -52,6 +53,7 @@ class Form(QWidget, Generic[Model]):
             self._labels[name] = (labels or {}).get(name, name.replace("_", " "))
             label = QLabel(self._labels[name])
             label.setToolTip(field.tooltip)
+            label.setMinimumWidth(LABEL)
             layout.addRow(label, field.native)
             self._fields[name] = field
         self.problem = ""

@@ -17,7 +17,7 @@ from napari_unetseg.widgets._batch_files import BatchFiles
 from napari_unetseg.widgets._batch_session import FINISHED, BatchSession, Settings
 from napari_unetseg.widgets._batch_table import table_view
 from napari_unetseg.widgets._dock import Dock, hint
-from napari_unetseg.widgets._form import Form
+from napari_unetseg.widgets._form import LABEL, Form
 from napari_unetseg.widgets._message import in_dock_words
 from napari_unetseg.widgets._models import ModelChooser
 from napari_unetseg.widgets._session import session_of
@@ -95,6 +95,7 @@ class BatchDock(Dock):
         rows.setContentsMargins(0, 0, 0, 0)
         for name, field, tip in (("Axes", self.axes, AXES_TIP), ("Channels", self.channels, CHANNELS_TIP)):
             label = QLabel(name)
+            label.setMinimumWidth(LABEL)
             label.setToolTip(tip)
             field.setToolTip(tip)
             rows.addRow(label, field)
@@ -105,7 +106,7 @@ class BatchDock(Dock):
         self.column.addWidget(self.found)
         self.table = table_view(self.session, self)
         self.table.setMinimumHeight(TABLE_HEIGHT)
-        self.column.addWidget(self.table)
+        self.add_filling(self.table)
         self.run = QPushButton("Segment all")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop after the tile at work; images that are done are kept")
@@ -125,7 +126,8 @@ class BatchDock(Dock):
         self.table.doubleClicked.connect(self._on_table_double_clicked)
         self.run.clicked.connect(self._on_run_clicked)
         self.cancel.clicked.connect(job.cancel)
-        session.listed.connect(self._refresh)
+        session.listed.connect(self._on_session_listed)
+        session.row_changed.connect(self._on_session_row_changed)
         session.advanced.connect(self._show_progress)
         session.finder.changed.connect(self._refresh)
         session.opener.failed.connect(self.message.show_error)
@@ -190,9 +192,28 @@ class BatchDock(Dock):
         return text + ". Double click one to see it." if session.rows else ""
 
     def _forecast_text(self) -> str:
-        text = f"{counted(self.session.to_do(self.existing.currentData()), 'image')} to segment"
-        failed = self.session.count("failed")
+        count, failed = self.session.to_do(self.existing.currentData()), self.session.count("failed")
+        if failed == count:
+            return f"{counted(count, 'image')} to try again."
+        text = f"{counted(count, 'image')} to segment"
         return f"{text}, {failed} of them failed before." if failed else f"{text}."
+
+    def _on_session_listed(self) -> None:
+        """Forget what was said of other images."""
+        self.message.clear()
+        self.progress.stop(self.session.ended)
+        self._refresh()
+
+    def _on_session_row_changed(self, number: int) -> None:
+        """Follow the run down the table, unless somebody has scrolled away from it."""
+        if self.session.rows[number].state == "running" and self._is_in_sight(number - 1):
+            self.table.scrollTo(self._cell(number))
+
+    def _is_in_sight(self, number: int) -> bool:
+        return number < 0 or self.table.viewport().rect().intersects(self.table.visualRect(self._cell(number)))
+
+    def _cell(self, number: int) -> QModelIndex:
+        return self.table.model().index(number, 0)
 
     def _show_progress(self) -> None:
         if self.session.job.is_running:
@@ -219,10 +240,11 @@ class BatchDock(Dock):
 
     def _on_job_finished(self) -> None:
         self.progress.stop(self.session.ended)
-        failed = [row for row in self.session.rows if row.state == "failed"]
+        failed = [number for number, row in enumerate(self.session.rows) if row.state == "failed"]
         if failed:
             first = f"{counted(len(failed), 'image')} could not be segmented; point at a row to read why. The first:"
-            self.message.show_text(f"{first} {failed[0].error}", kind="warning")
+            self.message.show_text(f"{first} {self.session.rows[failed[0]].error}", kind="warning")
+            self.table.scrollTo(self._cell(failed[0]))
         self._refresh()
 
     def _on_table_double_clicked(self, index: QModelIndex) -> None:
