@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from app_model.types import KeyBinding
 from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_unetseg.images import layouts
+from napari_unetseg.labels.measure import measure_objects
 from napari_unetseg.widgets._camera import camera_of
 from napari_unetseg.widgets._layers import METADATA
 from napari_unetseg.widgets.review import ReviewDock
@@ -126,6 +128,27 @@ def test_every_edit_is_one_undo_step_and_the_list_follows(dock, viewer, qtbot, e
     qtbot.waitUntil(lambda: session.objects.total == 5, timeout=2000)
     layer.redo()
     qtbot.waitUntil(lambda: session.objects.total == expected[0], timeout=2000)
+
+
+def test_measured_features_follow_edits_and_undo(dock, viewer, qtbot):
+    layer, session = labels_of(viewer), dock.session
+    image = viewer.layers["cells"].data[None]
+    before = measure_objects(layer.data, image, scale={}).assign(confidence=0.5, reviewed=False)
+    layer.features = before.rename(columns={"label": "index"})
+    with qtbot.waitSignal(session.job.finished, timeout=10000):
+        session.survey()
+    session.go_to((0, 3))
+    dock.accept.click()
+    session.go_to((0, 2))
+    session.merge_with([3])
+    measured = measure_objects(layer.data, image, scale={}).rename(columns={"label": "index"})
+    pd.testing.assert_frame_equal(layer.features[list(measured)], measured)
+    assert layer.features["confidence"].isna().tolist() == [False, True, False, False]
+    layer.undo()
+    qtbot.waitUntil(lambda: session.objects.total == 5, timeout=2000)
+    pd.testing.assert_frame_equal(
+        layer.features, before.rename(columns={"label": "index"}).assign(reviewed=[False, False, True, False, False])
+    )
 
 
 def test_a_line_drawn_cuts_and_its_layer_is_gone(dock, viewer, qtbot):

@@ -56,7 +56,7 @@ def measure_objects(
             reduce.at(extreme, index, values)
             columns[f"intensity_{statistic}_{name}"] = extreme
     leading = {name: np.full(count, value, dtype=np.int64) for name, value in (position or {}).items()}
-    return _with_derived(pd.DataFrame({**leading, **columns}), axes=axes, scale=scale, leading=tuple(leading))
+    return with_derived(pd.DataFrame({**leading, **columns}), axes=axes, scale=scale, leading=tuple(leading))
 
 
 def merge_planes(table: pd.DataFrame, *, scale: Mapping[str, float] | None = None) -> pd.DataFrame:
@@ -76,10 +76,10 @@ def merge_planes(table: pd.DataFrame, *, scale: Mapping[str, float] | None = Non
     highs = table[[*keys, *(name for name in names if "_max_" in name)]].assign(bbox_z_max_px=table["z"] + 1)
     merged = pd.concat([parts.groupby(keys).sum(), lows.groupby(keys).min(), highs.groupby(keys).max()], axis="columns")
     merged[means] = merged[means].div(merged["volume_px"], axis="index")
-    return _with_derived(merged.reset_index(), axes="zyx", scale=scale or {}, leading=tuple(keys[:-1]))
+    return with_derived(merged.reset_index(), axes="zyx", scale=scale or {}, leading=tuple(keys[:-1]))
 
 
-def _with_derived(
+def with_derived(
     table: pd.DataFrame, *, axes: str, scale: Mapping[str, float], leading: tuple[str, ...]
 ) -> pd.DataFrame:
     """Add what follows from the columns in pixels, and put all columns into their order."""

@@ -51,13 +51,13 @@ def label_letters(layer: Labels, *, image: Image | None = None) -> str:
 def source_of(layer: Image, *, axes: str | None = None) -> ImageSource:
     """Return the layer as a lazy image with `axes` (none: suggested) and its pixel size in µm where it has a unit."""
     letters = axes or suggested_axes(layer)
-    spatial = letters.replace("S", "")
-    scale = {
-        letter: size
-        for letter, size in zip(spatial, micrometres(layer.scale, layer.units), strict=False)
-        if letter in "ZYX" and size is not None
-    }
-    return from_array(data_of(layer), axes=letters, scale=scale, name=layer.name)
+    return from_array(data_of(layer), axes=letters, scale=pixel_size(layer, axes=letters), name=layer.name)
+
+
+def pixel_size(layer: Layer, *, axes: str) -> dict[str, float]:
+    """Return the size (µm) of a pixel along those of the axes Z, Y, X that have a unit of length."""
+    sizes = zip(axes.replace("S", ""), micrometres(layer.scale, layer.units), strict=False)
+    return {letter: size for letter, size in sizes if letter in "ZYX" and size is not None}
 
 
 def placement(layer: Layer, *, axes: str, kept: str | None = None) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def with_reviewed(features: pd.DataFrame, keys: Iterable[Key], *, reviewed: set[
             new: dict[str, Any] = {"index": key[1], "reviewed": key in reviewed}
             new |= {"t": key[0]} if "t" in features else {}
             features = pd.concat([features, pd.DataFrame([new])], ignore_index=True)
-    return features
+    return features.assign(reviewed=features["reviewed"].eq(True))
 
 
 def _item(row: dict[Any, Any], *, ndim: int) -> Item:

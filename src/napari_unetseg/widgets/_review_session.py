@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
 
 from napari_unetseg.labels import edit
 from napari_unetseg.schema.errors import InputError
@@ -21,7 +20,6 @@ class ReviewSession(ReviewWalk):
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
-        self.image: Image | None = None
         self.folder = ""
         self.saving = self.new_job()
         self.saving.succeeded.connect(self._on_saving_succeeded)
@@ -111,6 +109,7 @@ class ReviewSession(ReviewWalk):
             )
         keys = {(t, one) for one in patch.ids}
         self.objects.look_again(keys, self.frame, near=patch.box)
+        self.measure_again(keys)
         self._touched |= keys
         self._sequence = None
         if then is not None:

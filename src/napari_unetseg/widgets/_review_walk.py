@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
+import pandas as pd
+from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer, Signal
 
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._look_at import look_at
+from napari_unetseg.widgets._measured import measure_again
 from napari_unetseg.widgets._review_list import Key, Order, ReviewList, read_list
 from napari_unetseg.widgets._session import Session
 
@@ -27,6 +30,7 @@ class ReviewWalk(Session):
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
         self.layer: Labels | None = None
+        self.image: Image | None = None
         self.axes = ""
         self.objects: ReviewList | None = None
         self.current: Key | None = None
@@ -35,6 +39,7 @@ class ReviewWalk(Session):
         self._sequence: list[Key] | None = None
         self._position = -1
         self._touched: set[Key] = set()
+        self._known = pd.DataFrame()  # the features when the objects were listed
         self._is_writing = False
         self._is_stale = True
         self._is_watched = False
@@ -125,6 +130,19 @@ class ReviewWalk(Session):
         data = _layers.data_of(self.layer)
         return np.asarray(data[t] if "T" in self.axes else data)
 
+    def measure_again(self, keys: Iterable[Key]) -> None:
+        """Let the layer's features follow an edit of these objects."""
+        with self._writing():
+            measure_again(
+                self.layer,
+                self.objects,
+                keys,
+                axes=self.axes,
+                frame_of=self.frame,
+                image=self.image,
+                known=self._known,
+            )
+
     @contextmanager
     def _writing(self) -> Any:
         self._is_writing = True
@@ -165,6 +183,7 @@ class ReviewWalk(Session):
         layer, axes, objects = result
         if layer is self.layer and axes == self.axes:
             self.objects, self._sequence = objects, None
+            self._known = layer.features.copy()
             self._touched.clear()
             self.changed.emit()
 
@@ -185,7 +204,9 @@ class ReviewWalk(Session):
             return
         before = {key: self.objects.items.get(key) for key in self._touched}
         self.objects.look_again(self._touched, self.frame)
-        if before != {key: self.objects.items.get(key) for key in self._touched}:
+        changed = [key for key, item in before.items() if self.objects.items.get(key) != item]
+        if changed:
+            self.measure_again(changed)
             self._sequence = None
             self.changed.emit()
 
