@@ -108,6 +108,7 @@ def test_a_sample_is_an_image_with_its_labels_in_micrometres(sample, axes):
     assert labels.dtype.kind in "iu"  # napari refuses float labels
     assert len(np.unique(labels)) > 10
     assert image_options.pop("name") != labels_options.pop("name")
+    assert labels_options.pop("visible") is False  # the image is what a person wants to see first
     assert image_options == labels_options
     assert "".join(image_options["axis_labels"]) == axes
     assert len(image_options["scale"]) == image.ndim

@@ -15,7 +15,7 @@ INTERVAL = 300.0
 
 
 def cells_2d() -> list[LayerData]:
-    """Give one image (Y, X) and its labels."""
+    """Give one image (Y, X) and its labels, hidden."""
     return _layers((512, 512))
 
 
@@ -34,7 +34,8 @@ def _layers(shape: tuple[int, ...], *, time_points: int | None = None) -> list[L
 
     image, labels = simulate(shape, seed=0, time_points=time_points, anisotropy=STEP / PIXEL)
     place = _place(("t",) * (time_points is not None) + ("z", "y", "x")[-len(shape) :])
-    return [(image, {"name": "nuclei", **place}, "image"), (labels, {"name": "nuclei truth", **place}, "labels")]
+    truth = {"name": "nuclei truth", "visible": False, **place}  # hidden, or nobody would see the image
+    return [(image, {"name": "nuclei", **place}, "image"), (labels, truth, "labels")]
 
 
 def _place(axes: tuple[str, ...]) -> dict[str, Any]:

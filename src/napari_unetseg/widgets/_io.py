@@ -10,7 +10,7 @@ from typing import Any
 import napari
 import numpy as np
 from napari.layers import Image
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_error, show_info, show_warning
 
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.write import LabelWriter
@@ -37,21 +37,27 @@ def model_reader(path: str | Sequence[str]) -> Reader | None:
 
 def read_model(path: str | Sequence[str]) -> list[tuple[None]]:
     """Check the model in full, take it into the library if its name is free, choose it in the docks; add no layer."""
-    found = Path(path if isinstance(path, str) else path[0])
+    try:
+        show_info(_take_model(Path(path if isinstance(path, str) else path[0])))
+    except UnetSegError as error:  # napari would wrap it into a traceback
+        show_error(str(error))
+    return [(None,)]
+
+
+def _take_model(found: Path) -> str:
+    """Return what was done with the model."""
     card, _ = file.load(found)
     _settings.use_model_folder()
     name = re.sub(r"[^\w .+\-]", "_", found.stem).strip(" .")
     known = library.available().get(name)
     if known is None:
         announce_model(library.import_model(found, name))
-        show_info(f"Model '{name}' is in your library now, and chosen in the docks.")
-    elif known.resolve() == found.resolve() or _checksum(known) == card.sha256:
+        return f"Model '{name}' is in your library now, and chosen in the docks."
+    if known.resolve() == found.resolve() or _checksum(known) == card.sha256:
         announce_model(known)
-        show_info(f"Model '{name}' was in your library already; it is chosen in the docks.")
-    else:
-        announce_model(found)
-        show_info(f"The library has another model named '{name}': this file is chosen in the docks, but not copied.")
-    return [(None,)]
+        return f"Model '{name}' was in your library already; it is chosen in the docks."
+    announce_model(found)
+    return f"The library has another model named '{name}': this file is chosen in the docks, but not copied."
 
 
 def write_labels_tiff(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
