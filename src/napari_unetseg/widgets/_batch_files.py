@@ -43,7 +43,7 @@ class BatchFiles(QWidget):
         self._timer.setInterval(WAIT)
         self._timer.timeout.connect(self.changed)
         self.folder = QLineEdit()
-        self.folder.setPlaceholderText("a folder of images (or drop it here)")
+        self.folder.setPlaceholderText("choose or drop a folder")
         self.folder.setAcceptDrops(False)  # a path dropped would be inserted into the text
         self.setAcceptDrops(True)
         self.choose_folder = _button("Folder…", tip="Take the images of a folder")

@@ -22,7 +22,7 @@ from napari_unetseg.widgets._message import in_dock_words
 from napari_unetseg.widgets._models import ModelChooser
 from napari_unetseg.widgets._session import session_of
 
-TABLE_HEIGHT = 150  # px
+TABLE_HEIGHT = 100  # px; also below a long message
 DECODING = {
     "threshold": "Foreground from",
     "seed_threshold": "Split from",
@@ -244,8 +244,10 @@ class BatchDock(Dock):
         if failed:
             first = f"{counted(len(failed), 'image')} could not be segmented; point at a row to read why. The first:"
             self.message.show_text(f"{first} {self.session.rows[failed[0]].error}", kind="warning")
-            self.table.scrollTo(self._cell(failed[0]))
         self._refresh()
+        if failed:
+            self.layout().activate()  # the message has made the table lower
+            self.table.scrollTo(self._cell(failed[0]))
 
     def _on_table_double_clicked(self, index: QModelIndex) -> None:
         self.message.clear()
