@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
 
 from napari_unetseg.models import file, library
 from napari_unetseg.schema.card import ModelCard
@@ -82,6 +83,17 @@ def test_without_layers_the_dock_says_what_to_do(viewer, qtbot) -> None:
     labels.data_setitem((np.array([5, 5]), np.array([6, 7])), 1)
     qtbot.waitUntil(dock.train.isEnabled, timeout=5000)
     assert dock.pairs.painted().objects == 1
+
+
+def test_new_labels_are_one_row_also_through_the_viewer_that_napari_hands_out(viewer, qtbot) -> None:
+    viewer.add_image(disc_image()[0], name="discs")
+    dock = open_dock(PublicOnlyProxy(viewer), qtbot)
+    assert dock.pairs.help.text() == PAINT_SOME
+    assert dock.pairs.sample.isHidden()
+    dock.pairs.new_labels.click()
+    assert [row.pair.labels.name for row in dock.pairs.widgets] == ["discs labels"]
+    assert dock.pairs.help.isHidden()
+    assert not dock.hint.isHidden()
 
 
 def test_painted_cells_become_a_model(dock, viewer, qtbot) -> None:
@@ -165,6 +177,8 @@ def test_a_pause_holds_and_a_dock_opened_again_shows_the_same_run(dock, viewer, 
     held = again.session.history.step
     assert again.session.job.is_paused
     assert (again.pause.text(), again.train.isEnabled()) == ("Resume", False)
+    assert (again.name.text(), again.start.value()) == ("discs-unet", SCRATCH)
+    assert not again.progress.isHidden()
     assert [row.pair.labels.name for row in again.pairs.widgets] == ["painted"]
     assert again.curves.plots
     again.pause.click()

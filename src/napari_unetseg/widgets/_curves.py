@@ -69,13 +69,15 @@ class Curves(QWidget):
             plot.setMenuEnabled(False)
             plot.setMouseEnabled(x=False, y=False)
             plot.hideButtons()
+            plot.setLimits(xMin=0)
             plot.getAxis("left").setWidth(34)
             plot.getAxis("bottom").setHeight(18)
+            plot.getAxis("bottom").setTickDensity(0.5)
             plot.setToolTip("Over the minutes trained")
             symbol = {"symbol": "o", "symbolSize": 5, "symbolBrush": colour, "symbolPen": None} if column else {}
             self._curves.append(plot.plot(pen=pyqtgraph.mkPen(colour, width=2), **symbol))
             self.plots.append(plot)
-        self.plots[1].setYRange(0, 1, padding=0.03)
+        self.plots[1].setYRange(0, 1, padding=0.08)
         self.set_theme()
         self._viewer.events.theme.connect(self.set_theme)
 

@@ -67,6 +67,7 @@ class ModelChooser(QWidget):
         self.summary = QLabel()
         self.summary.setTextFormat(Qt.TextFormat.PlainText)  # a file's text is no markup
         self.summary.setWordWrap(True)
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.details = QPushButton("Card…")
         self.details.setToolTip("Everything the model's card says: training data, scores, settings, licence")
         self.details.clicked.connect(self._on_details_clicked)

@@ -75,7 +75,8 @@ class PairRow(QWidget):
         data = None if self.pair.labels is None else _layers.data_of(self.pair.labels)
         is_countable = isinstance(data, np.ndarray) and data.size <= COUNTED
         self.painted = count_painted(data) if is_countable else Painted(0 if data is None else 1, 0.0)
-        self.count.setText(counted(self.painted.objects, "cell") if is_countable else "? cells")
+        words = counted(self.painted.objects, "cell") if is_countable else "? cells"
+        self.count.setText("" if data is None else words)
         self.changed.emit()
 
     def _on_choice_changed(self, _value: Any = None) -> None:

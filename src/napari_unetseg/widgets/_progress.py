@@ -47,6 +47,8 @@ class ProgressRow(QWidget):
             elapsed = time.monotonic() - self._began
             parts.append(f"{duration(elapsed / fraction * (1 - fraction) if left is None else left)} left")
         self.text.setText(" · ".join([*parts, detail] if detail else parts))
+        self.bar.setVisible(True)
+        self.setVisible(True)
 
     def stop(self, text: str = "") -> None:
         """Show the last word, or nothing."""

@@ -67,12 +67,14 @@ class TrainForm(Dock):
             "Show the patches as the network will see them, bent, turned and brightened"
         )
         self.column.addLayout(_row(self.preview_weights, self.preview_augmentation))
-        self._build_live()
         self._build_footer()
+        self._build_live()
+        self._build_after()
 
     def _build_live(self) -> None:
+        """Put what one watches below the buttons, where it stays in sight."""
         self.curves = Curves(self.viewer)
-        self.column.addWidget(self.curves)
+        self._add_before_message(self.curves)
         self.live_preview = QCheckBox("Live preview every")
         self.live_preview.setToolTip("Outline in the viewer what the network finds in the visible field")
         self.every = QDoubleSpinBox()
@@ -81,8 +83,10 @@ class TrainForm(Dock):
         self.every.setSuffix(" s")
         self.live_labels = QCheckBox("Use what I paint meanwhile")
         self.live_labels.setToolTip("What you paint or erase during training is learnt from at once")
-        self.column.addLayout(_row(self.live_preview, self.every))
-        self.column.addWidget(self.live_labels)
+        preview = QWidget()
+        preview.setLayout(_row(self.live_preview, self.every))
+        self._add_before_message(preview)
+        self._add_before_message(self.live_labels)
 
     def _build_footer(self) -> None:
         self.hint = hint()
@@ -94,13 +98,18 @@ class TrainForm(Dock):
         self.stop = QPushButton("Stop, keep best")
         self.stop.setToolTip("End now and keep the best model so far")
         self.add_buttons(self.train, self.pause, self.stop)
+
+    def _build_after(self) -> None:
         self.segment = QPushButton("Segment with it →")
         self.segment.setToolTip("Open the Segment dock with the new model")
         self.card = QPushButton("Card…")
         self.card.setToolTip("Everything the new model says about itself")
         self.after = QWidget()
         self.after.setLayout(_row(self.segment, self.card))
-        self.footer.addWidget(self.after)
+        self._add_before_message(self.after)
+
+    def _add_before_message(self, widget: QWidget) -> None:
+        self.footer.insertWidget(self.footer.indexOf(self.message), widget)
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

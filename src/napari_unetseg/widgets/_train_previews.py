@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels, Layer
+from napari.utils import Colormap
+from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QObject, Signal
 
 from napari_unetseg.images.axes import label_axes
@@ -82,8 +84,8 @@ class TrainPreviews(QObject):
                 name="Pixel weights",
                 role="weights",
                 source=source.name,
-                colormap="magma",
-                blending="additive",
+                colormap=veil(),
+                gamma=0.5,
                 contrast_limits=(0.0, max(1.0, float(weights.max()))),
                 **place,
             )
@@ -156,6 +158,13 @@ class TrainPreviews(QObject):
     def _others(self, role: str) -> list[Layer]:
         layers = self._session.viewer.layers
         return [one for one in layers if one.metadata.get(_layers.METADATA, {}).get("role") != role]
+
+
+def veil() -> Colormap:
+    """Return a colormap from transparent, where nothing counts, to bright."""
+    colours = ensure_colormap("magma").map(np.linspace(0.2, 1, 16))
+    colours[:, 3] = 0.9
+    return Colormap(np.vstack([np.zeros(4), colours]), name="unetseg weights")
 
 
 @contextmanager

@@ -39,6 +39,7 @@ class TrainDock(TrainForm):
         self._show_live()
         self._connect()
         self._on_model_changed()
+        self._show_plan()
         self._show_run()
 
     def reset_choices(self, _event: Any = None) -> None:
@@ -127,6 +128,14 @@ class TrainDock(TrainForm):
         self.live_labels.setChecked(self.session.has_live_labels)
         self.every.setValue(self.session.preview_every)
 
+    def _show_plan(self) -> None:
+        """Show what the run that goes on was started with."""
+        plan = self.session.plan
+        if plan is not None and self.session.job.is_running:
+            self.start.set_value(plan.model or SCRATCH)
+            self.minutes.setValue(plan.recipe.minutes or self.minutes.value())
+            self.name.setText(plan.name)
+
     def _connect(self) -> None:
         session = self.session
         self.pairs.changed.connect(self._on_pairs_changed)
@@ -200,7 +209,8 @@ class TrainDock(TrainForm):
         (job.resume if job.is_paused else job.pause)()
 
     def _on_segment_clicked(self) -> None:
-        _dock, widget = self.viewer.window.add_plugin_dock_widget("napari-unetseg", SEGMENT)
+        dock, widget = self.viewer.window.add_plugin_dock_widget("napari-unetseg", SEGMENT, tabify=True)
+        dock.raise_()
         chooser = getattr(widget, "model", None)
         if isinstance(chooser, ModelChooser) and self.session.saved is not None:
             chooser.refresh()
