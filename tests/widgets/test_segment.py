@@ -155,6 +155,20 @@ def test_colours_a_dask_array_and_several_resolutions(viewer, open_dock, qtbot) 
         viewer.layers.clear()
 
 
+def test_a_rectangle_is_drawn_where_there_is_none(viewer, open_dock, qtbot) -> None:
+    viewer.add_image(stack(3, 20, 24), scale=(2, 0.5, 0.5))
+    dock = open_dock(viewer)
+    dock.region.set_value("box")
+    assert not dock.run.isEnabled()
+    dock.region.draw.click()
+    shapes = viewer.layers[-1]
+    assert (shapes.mode, dock.region.draw.isVisibleTo(dock)) == ("add_rectangle", True)
+    shapes.add_rectangles(np.array([[0, 0, 0], [0, 0, 5], [0, 10, 5], [0, 10, 0]]))
+    qtbot.waitUntil(dock.run.isEnabled, timeout=WAIT)
+    assert not dock.region.draw.isVisibleTo(dock)
+    assert dock.region.meaning.text() == "20 × 10 px · in all planes"
+
+
 @pytest.mark.parametrize(("word", "planes"), [("slice", [1]), ("box", [0, 1, 2])])
 def test_a_region_is_filled_in_and_the_rest_kept(viewer, open_dock, qtbot, word, planes) -> None:
     image = stack(3, 20, 24)
@@ -260,6 +274,22 @@ def test_an_image_removed_during_the_run_still_gets_its_labels(viewer, open_dock
     np.testing.assert_array_equal(results(viewer)[0].data > 0, image > 500)
 
 
+def test_while_it_runs_again_the_last_result_can_be_seen_and_not_touched(viewer, open_dock, qtbot, monkeypatch) -> None:
+    viewer.add_image(stack(3, 20, 24), name="cells")
+    dock = open_dock(viewer)
+    run(dock, qtbot)
+    with monkeypatch.context() as patch:
+        patch.setattr(_segment_session, "segment_task", endless)
+        dock.run.click()
+    panel = dock.refine
+    touching = [*panel.sliders.values(), panel.table, panel.save, panel.review]
+    assert panel.isVisibleTo(dock)
+    assert not any(part.isEnabled() for part in touching)
+    with qtbot.waitSignal(dock.session.job.finished, timeout=WAIT):
+        dock.cancel.click()
+    assert all(part.isEnabled() for part in (panel.table, panel.save, panel.review))
+
+
 def test_nothing_is_left_of_a_run_stopped_before_its_first_plane(viewer, open_dock, qtbot) -> None:
     viewer.add_image(stack(20, 24), name="cells")
     dock = open_dock(viewer)
@@ -268,6 +298,7 @@ def test_nothing_is_left_of_a_run_stopped_before_its_first_plane(viewer, open_do
         dock.cancel.click()
     assert not results(viewer)
     assert "nothing is changed" in dock.progress.text.text()
+    assert viewer.layers.selection.active is viewer.layers[0]
     run(dock, qtbot)
     assert len(results(viewer)) == 1
 
@@ -296,7 +327,7 @@ def test_an_error_is_shown_and_the_buttons_are_back(viewer, open_dock, qtbot, mo
 def test_the_forecast_is_measured_and_follows_the_region(viewer, open_dock, qtbot) -> None:
     viewer.add_image(stack(3, 200, 240))
     dock = open_dock(viewer)
-    qtbot.waitUntil(lambda: "about" in dock.forecast.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "About" in dock.forecast.text(), timeout=WAIT)
     assert "this CPU" in dock.forecast.text()
     whole = dock.session.forecast
     dock.region.set_value("slice")
@@ -311,7 +342,7 @@ def test_a_forecast_cut_short_by_the_run_comes_after_it(viewer, open_dock, qtbot
     viewer.add_image(stack(20, 24))
     dock = open_dock(viewer)
     run(dock, qtbot)
-    qtbot.waitUntil(lambda: "about" in dock.forecast.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "About" in dock.forecast.text(), timeout=WAIT)
 
 
 def test_sliders_decode_anew_without_the_network(viewer, open_dock, qtbot, monkeypatch) -> None:

@@ -117,6 +117,7 @@ class ImageChoice(QWidget):
             return
         for box in self.channels:
             self._row.removeWidget(box)
+            box.hide()
             box.deleteLater()
         self.channels = []
         for number, name in enumerate(wanted if names else ()):

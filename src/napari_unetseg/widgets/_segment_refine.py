@@ -11,6 +11,7 @@ from superqt import QLabeledDoubleSlider, QLabeledSlider
 from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets._dock import hint
+from napari_unetseg.widgets._open import open_dock, open_table
 from napari_unetseg.widgets._segment_session import SegmentSession
 
 FIELDS = {"threshold": "Foreground from", "seed_threshold": "Split from", "min_size": "Smallest object"}
@@ -58,21 +59,25 @@ class RefinePanel(QWidget):
         self.table.setToolTip("Open napari's table of the objects: sort it, save it as CSV, click a row to find a cell")
         self.save = QPushButton("Save…")
         self.save.setToolTip("Save the labels with axes and pixel size, as OME-TIFF or OME-Zarr")
+        self.review = QPushButton("Review →")
+        self.review.setToolTip("Go through the objects, the doubtful ones first, and correct them")
         buttons = QHBoxLayout()
-        buttons.addWidget(self.count, 1)
-        buttons.addWidget(self.table)
-        buttons.addWidget(self.save)
+        for button in (self.table, self.save, self.review):
+            buttons.addWidget(button, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(_title("Refine (at once, without a new run)"))
         layout.addLayout(rows)
         layout.addWidget(self.note)
         layout.addWidget(self.apply)
+        layout.addWidget(self.count)
         layout.addLayout(buttons)
         self.apply.clicked.connect(self.applied.emit)
         self.table.clicked.connect(self._on_table_clicked)
         self.save.clicked.connect(self._on_save_clicked)
+        self.review.clicked.connect(self._on_review_clicked)
         session.changed.connect(self.refresh)
+        session.job.changed.connect(self.refresh)
         session.refiner.changed.connect(self.refresh)
         session.saver.changed.connect(self.refresh)
         self.refresh()
@@ -98,19 +103,21 @@ class RefinePanel(QWidget):
         """Show what can be done now."""
         session, refiner = self.session, self.session.refiner
         result = session.result
-        is_there = result is not None and not session.job.is_running and result.is_shown(session.viewer)
+        is_there = result is not None and result.is_shown(session.viewer)
         self.setVisible(is_there)
         if not is_there:
             return
+        for button in (self.table, self.review):
+            button.setEnabled(not session.job.is_running)
         if refiner.wanted is not None and refiner.wanted != self.value():
             self.set_value(refiner.wanted)
         for slider in self.sliders.values():
             slider.setEnabled(session.can_refine)
         self.note.setText(self._note())
         self.note.setVisible(bool(self.note.text()))
-        self.apply.setVisible(refiner.needs_run)
+        self.apply.setVisible(refiner.needs_run and not session.job.is_running)
         self.count.setText(self._count())
-        self.save.setEnabled(not session.saver.is_running)
+        self.save.setEnabled(not session.saver.is_running and not session.job.is_running)
         self.save.setText("Saving…" if session.saver.is_running else "Save…")
 
     def _shown(self, name: str) -> float:
@@ -121,6 +128,8 @@ class RefinePanel(QWidget):
 
     def _note(self) -> str:
         session, refiner = self.session, self.session.refiner
+        if session.job.is_running:
+            return ""
         if not session.can_refine:
             return "The prediction is too large to be kept: change the settings above and segment again."
         if refiner.problem:
@@ -131,6 +140,8 @@ class RefinePanel(QWidget):
 
     def _count(self) -> str:
         objects = self.session.objects
+        if self.session.job.is_running:
+            return "segmenting…"
         if objects is None:
             return "unfinished"
         return ("about " if self.session.refiner.is_partial else "") + counted(objects, "object")
@@ -142,9 +153,14 @@ class RefinePanel(QWidget):
         self.refresh()
 
     def _on_table_clicked(self) -> None:
-        viewer, layer = self.session.viewer, self.session.result.layer
-        viewer.layers.selection.active = layer
-        viewer.window.add_plugin_dock_widget("napari", "Features table widget")
+        open_table(self.session.viewer, self.session.result.layer)
+
+    def _on_review_clicked(self) -> None:
+        dock = open_dock(self.session.viewer, "Review")
+        dock.labels.set_value(self.session.result.layer)
+        image = self.session.image()
+        if image is not None:
+            dock.image.set_value(image)
 
     def _on_save_clicked(self) -> None:
         name = f"{self.session.result.source_name}_labels.ome.tif".replace("/", "_")

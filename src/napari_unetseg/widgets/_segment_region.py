@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Shapes
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.widgets import _layers
@@ -19,6 +19,7 @@ WORDS = {
     "view": "What the canvas shows of that plane",
     "box": "A rectangle drawn in a Shapes layer (the selected one, else the last), through all planes and time points",
 }
+EDGE, FILL = "#f0a040", "#00000000"  # of the rectangle: seen on bright and on dark, and nothing is hidden
 GAP = 12  # px between a word and the next button
 Region = dict[str, slice]
 """A slice for some of the axes T, Z, Y, X; the others are whole."""
@@ -43,11 +44,15 @@ class RegionChoice(QWidget):
         row.addStretch(1)
         self.buttons["all"].setChecked(True)
         self.meaning = hint()
+        self.draw = QPushButton("Draw rectangle")
+        self.draw.setToolTip("Add a Shapes layer with its rectangle tool at hand: drag it over the image")
+        self.draw.setVisible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(1)
         layout.addLayout(row)
         layout.addWidget(self.meaning)
+        layout.addWidget(self.draw)
 
     def value(self) -> str:
         """Return the chosen word."""
@@ -62,6 +67,22 @@ class RegionChoice(QWidget):
         """Say what the choice means."""
         self.meaning.setText(text)
         self.meaning.setVisible(bool(text))
+
+
+def has_rectangle(viewer: Any) -> bool:
+    """Say whether somebody has drawn one."""
+    return any("rectangle" in layer.shape_type for layer in _shapes(viewer))
+
+
+def add_shapes(viewer: Any, *, image: Image) -> Shapes:
+    """Add a layer to draw a rectangle in, over the image."""
+    shown = [axis - (viewer.dims.ndim - image.ndim) for axis in viewer.dims.displayed]
+    width = 3 * float(min(image.scale[axis] for axis in shown if axis >= 0))
+    layer = viewer.add_shapes(
+        None, ndim=image.ndim, name="region", edge_color=EDGE, face_color=FILL, edge_width=width, units=image.units
+    )
+    layer.mode = "add_rectangle"
+    return layer
 
 
 def region_of(word: str, *, layer: Image, axes: str, viewer: Any, ndim: int) -> Region:

@@ -50,6 +50,7 @@ class Result:
         self.is_new = self.layer is None
         self.is_touched = False
         """Whether anything was written for good."""
+        self._active: Layer | None = None  # before ours was added
         self._before: np.ndarray | None = None
         self._unfinished: tuple[tuple[slice, ...], np.ndarray] | None = None
 
@@ -85,6 +86,7 @@ class Result:
     def show(self, viewer: Any) -> None:
         """Add the layer, unless it is there already."""
         if self.layer is None or not self.is_shown(viewer):
+            self._active = viewer.layers.selection.active
             self.layer = _layers.add_labels(viewer, self.array, name=self.name, place=self.place, facts={})
             self.array = self.layer.data
             self.canvas = to_canonical(self.array, axes=self.axes)[:, 0]
@@ -94,8 +96,11 @@ class Result:
         """Remove the layer that this run has added and not filled."""
         self.take_back()
         if self.is_new and not self.is_touched and self.is_shown(viewer):
+            is_active = viewer.layers.selection.active is self.layer
             viewer.layers.remove(self.layer)
             self.layer = None
+            if is_active and self._active in viewer.layers:
+                viewer.layers.selection.active = self._active
         self.redraw(viewer)
 
     def is_shown(self, viewer: Any) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Shapes
 from napari.utils import progress
 from qtpy.QtCore import QTimer, Signal
 
@@ -94,6 +94,11 @@ class SegmentSession(Session):
         self.forecast = None
         self._settle.start()
 
+    def image(self) -> Image | None:
+        """Return the image of the result, if it is still there."""
+        known = [image for image, labels in self._layers.items() if labels is self.result.layer]
+        return next((image for image in known if image in self.viewer.layers), None)
+
     def save(self, path: Path) -> None:
         """Save the labels as they are now, corrections included."""
         result, order = self.result, self.order
@@ -160,6 +165,18 @@ class SegmentSession(Session):
             camera_of(viewer).events.center,
         ):
             emitter.connect(self._on_viewer_moved)
+
+        viewer.layers.events.inserted.connect(self._on_layer_inserted)
+        for layer in viewer.layers:
+            self._watch(layer)
+
+    def _watch(self, layer: Any) -> None:
+        """Follow the rectangles that are drawn."""
+        if isinstance(layer, Shapes):
+            layer.events.set_data.connect(self._on_viewer_moved)
+
+    def _on_layer_inserted(self, event: Any) -> None:
+        self._watch(event.value)
 
     def _timer(self, milliseconds: int, slot: Any) -> QTimer:
         timer = QTimer(self)

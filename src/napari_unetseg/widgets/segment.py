@@ -20,7 +20,7 @@ from napari_unetseg.widgets._models import ModelChooser
 from napari_unetseg.widgets._progress import duration
 from napari_unetseg.widgets._segment_image import ImageChoice
 from napari_unetseg.widgets._segment_refine import RefinePanel
-from napari_unetseg.widgets._segment_region import RegionChoice, describe, region_of
+from napari_unetseg.widgets._segment_region import RegionChoice, add_shapes, describe, has_rectangle, region_of
 from napari_unetseg.widgets._segment_session import SegmentSession
 from napari_unetseg.widgets._segment_tasks import Order
 from napari_unetseg.widgets._session import session_of
@@ -62,6 +62,7 @@ class SegmentDock(Dock):
         self.cancel.setToolTip("Stop after the tile at work; planes that are finished are kept")
         self.add_buttons(self.run, self.cancel)
         self._asked: tuple[object, ...] = ()
+        self._told = MEASURING
         self._restore()
         self._connect()
         self._refresh()
@@ -93,6 +94,7 @@ class SegmentDock(Dock):
     def _add_computing(self) -> None:
         chosen = _settings.tiling()
         self.device = QComboBox()
+        self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for name in dict.fromkeys([*DEVICES, chosen.device]):
             self.device.addItem(DEVICES.get(name, name), name)
         self.device.setCurrentIndex(self.device.findData(chosen.device))
@@ -104,7 +106,9 @@ class SegmentDock(Dock):
     def _connect(self) -> None:
         session, job = self.session, self.session.job
         self.image.changed.connect(self._refresh)
+        self.image.layer.changed.connect(self._on_layer_changed)
         self.region.changed.connect(self._refresh)
+        self.region.draw.clicked.connect(self._on_draw_clicked)
         self.device.currentIndexChanged.connect(self._refresh)
         self.model.changed.connect(self._on_model_changed)
         for form in (self.tiling, self.decoding):
@@ -143,15 +147,16 @@ class SegmentDock(Dock):
         try:
             _, order = self.value()
         except UnetSegError as error:
-            problem = in_dock_words(str(error))
+            problem = _sentence(in_dock_words(str(error)))
+        self._offer_rectangle()
         self.region.say("" if order is None else describe(order.region, word=order.word, sizes=order.source.sizes))
         self.sample.setVisible(self.image.layer.value() is None)
         self._ask_forecast(order)
         forecast = self.session.forecast
         if isinstance(forecast, UnetSegError):
-            problem = problem or in_dock_words(str(forecast))
+            problem = problem or _sentence(in_dock_words(str(forecast)))
         elif forecast is not None and not isinstance(forecast, Exception) and order is not None and not forecast.fits:
-            problem = forecast.advice[0].upper() + forecast.advice[1:] + "."
+            problem = _sentence(forecast.advice)
         self.run.setEnabled(not problem and not is_running)
         self.run.setText("Segmenting…" if is_running else "Segment")
         self.run.setToolTip(problem)
@@ -165,19 +170,23 @@ class SegmentDock(Dock):
         """Ask for a forecast where something it depends on has changed."""
         asked = () if order is None else (order.source, tuple(order.region.items()), order.model, order.tiling)
         if repr(asked) != repr(self._asked):
+            if self._asked[2:] != asked[2:]:
+                self._told = MEASURING
             self._asked = asked
             self.session.ask_forecast(order)
 
     def _forecast_text(self) -> str:
+        """Return what is known; while a new forecast is made, the one before stays."""
         forecast = self.session.forecast
         if forecast is None:
-            return MEASURING
+            return self._told
         if isinstance(forecast, Exception):
             return f"No forecast: {forecast}"
         device = "this CPU" if forecast.pace.device == "cpu" else "the GPU"
         precision = forecast.pace.precision.replace("bfloat16", "bf16")
-        text = f"about {readable(forecast.memory)} · {_about(forecast.seconds)} on {device} ({precision})"
-        return f"{text}\n{forecast.advice}" if forecast.advice else text
+        needs = f"About {_about(forecast.seconds)} on {device} ({precision}), {_bytes(forecast.memory)} of memory"
+        self._told = f"{needs}\n{_sentence(forecast.advice)}" if forecast.advice else needs
+        return self._told
 
     def _decoding_of_model(self) -> DecodingConfig:
         return DecodingConfig() if self.model.card is None else self.model.card.decoding
@@ -193,6 +202,20 @@ class SegmentDock(Dock):
         except UnetSegError as error:
             self.message.show_error(error)
         self._refresh()
+
+    def _offer_rectangle(self) -> None:
+        """Offer a layer to draw in where there is no rectangle yet."""
+        is_missing = self.region.value() == "box" and not has_rectangle(self.session.viewer)
+        self.region.draw.setVisible(is_missing and self.image.layer.value() is not None)
+
+    def _on_draw_clicked(self) -> None:
+        add_shapes(self.session.viewer, image=self.image.layer.value())
+
+    def _on_layer_changed(self, _layer: Image | None) -> None:
+        """Say no more how the run of another image ended."""
+        if not self.session.job.is_running:
+            self.session.ended = ""
+            self.progress.stop()
 
     def _on_model_changed(self, _value: object) -> None:
         self.image.set_card(self.model.card)
@@ -225,7 +248,7 @@ class SegmentDock(Dock):
         self._start(order, layer)
 
     def _on_session_moved(self) -> None:
-        if self.region.value() in ("slice", "view") and not self.session.job.is_running:
+        if self.region.value() != "all" and not self.session.job.is_running:
             self._refresh()
 
     def _on_session_told(self, text: str, kind: str) -> None:
@@ -242,4 +265,13 @@ class SegmentDock(Dock):
 
 def _about(seconds: float) -> str:
     """Return a time as roughly as it is known."""
-    return "1 s" if seconds < 1 else duration(float(f"{seconds:.1g}") if seconds < 60 else seconds)
+    return "1 s" if seconds < 1 else duration(float(f"{seconds:.1g}") if seconds < 60 else 10 * round(seconds / 10))
+
+
+def _bytes(count: float) -> str:
+    """Return a size as roughly as it is known."""
+    return f"{count / 2**20:.0f} MiB" if count < 2**30 else readable(count)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith(".") else ".")
