@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtGui import QIcon
+from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -67,7 +67,8 @@ class Dock(QWidget):
 
     def add_section(self, title: str, *widgets: QWidget) -> QCollapsible:
         """Add a section that is folded at first."""
-        section = QCollapsible(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        icon = _invisible()
+        section = QCollapsible(title, expandedIcon=icon, collapsedIcon=icon)
         section.toggled.connect(lambda is_open: section.setText(f"{'▾' if is_open else '▸'}  {title}"))
         section.setDuration(0)
         section.layout().setContentsMargins(0, 0, 0, 0)
@@ -125,6 +126,13 @@ def hint(text: str = "") -> QLabel:
     font.setPointSizeF(max(7.0, 0.9 * font.pointSizeF()))
     label.setFont(font)
     return label
+
+
+def _invisible() -> QIcon:
+    """Return an icon of one clear pixel; superqt takes none, and PySide6 takes an empty one for none."""
+    pixmap = QPixmap(1, 1)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    return QIcon(pixmap)
 
 
 def _line() -> QFrame:
