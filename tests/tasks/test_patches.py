@@ -65,6 +65,10 @@ def test_unlabelled_pixels_far_from_paint_weigh_nothing(samples: list[Sample], r
     batch = sampler(samples, recipe).batch(0)
     assert (batch.classes == -1).any()
     assert (batch.weights[batch.classes == -1] == 0).all()
+    low = sampler(samples, recipe.replace(weights={"unlabelled": 0.25})).batch(0)
+    assert (low.classes[batch.classes == -1] == 0).all()
+    assert (low.weights[batch.classes == -1] == 0.25).all()
+    assert torch.equal(low.weights[batch.classes >= 0], batch.weights[batch.classes >= 0])
 
 
 @pytest.mark.parametrize(

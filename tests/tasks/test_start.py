@@ -8,7 +8,15 @@ import pytest
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import AugmentationConfig, Recipe
 from napari_unetseg.tasks.samples import Sample
-from napari_unetseg.tasks.start import STRENGTHS, fit_patch, patch_of, start_recipe, strengthened, validation_share
+from napari_unetseg.tasks.start import (
+    STRENGTHS,
+    fit_annotation,
+    fit_patch,
+    patch_of,
+    start_recipe,
+    strengthened,
+    validation_share,
+)
 
 
 def test_a_model_is_changed_gently(card: ModelCard) -> None:
@@ -23,6 +31,12 @@ def test_a_model_is_changed_gently(card: ModelCard) -> None:
 @pytest.mark.parametrize(("images", "objects", "expected"), [(1, 5, 0.0), (1, 10, 0.15), (2, 2, 0.15)])
 def test_nothing_is_held_back_of_a_few_cells(images: int, objects: int, expected: float) -> None:
     assert validation_share(images=images, objects=objects, share=0.15) == expected
+
+
+def test_unpainted_pixels_are_a_little_background_unless_zero_says_so() -> None:
+    recipe = fit_annotation(start_recipe(None), zero_is_background=False)
+    assert 0 < recipe.weights.unlabelled < 1
+    assert fit_annotation(recipe, zero_is_background=True).weights.unlabelled == 0
 
 
 def test_patches_fit_the_network() -> None:

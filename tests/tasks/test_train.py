@@ -275,3 +275,17 @@ def test_sizes_may_stay_as_given(samples: list[Sample], recipe: Recipe, tmp_path
     recipe = recipe.replace(fit_sizes=False, steps=1)
     card = train.train([(s.image[0], s.labels) for s in samples], recipe=recipe, output=tmp_path / "m.safetensors")
     assert card.decoding == recipe.decoding
+
+
+def test_of_equal_scores_the_later_model_is_kept(
+    samples: list[Sample], recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score(*_: Any, **__: Any) -> Generator[Event, None, dict[str, Any]]:
+        return {"ap": {"0.50": 0.5}, "mean_ap": 0.4}
+        yield
+
+    monkeypatch.setattr(train, "score", score)
+    recipe = recipe.replace(steps=8, validate_every=0.125)
+    events = finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
+    assert len([event for event in events if isinstance(event, Validated) and event.is_best]) > 2
+    assert file.read_card(tmp_path / "m.safetensors").training.steps == 8

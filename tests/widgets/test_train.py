@@ -107,6 +107,7 @@ def test_painted_cells_become_a_model(dock, viewer, qtbot) -> None:
     card = file.read_card(path)
     assert (card.training.steps, card.training.objects, card.training.scores) == (4, 2, {})
     assert card.pixel_size == (0.5, 0.5)
+    assert card.training.recipe.weights.unlabelled > 0  # 0 means "not annotated" here
     assert len(dock.session.history.losses) == 4
     assert dock.session.history.on_training
     assert not dock.after.isHidden()
@@ -230,7 +231,7 @@ def test_previews_show_weights_and_patches_and_replace_only_our_own_layers(dock,
     assert sorted(filter(None, roles)) == ["augmentation", "augmentation", "weights"]
     weights = next(layer for layer, role in zip(viewer.layers, roles, strict=True) if role == "weights")
     assert weights.data.shape == (64, 64)
-    assert weights.data[62, 62] == 0 < weights.data[14, 14]
+    assert 0 < weights.data[62, 62] < 0.5 < weights.data[14, 14]
     np.testing.assert_allclose(weights.scale, (0.5, 0.5))
     assert viewer.layers["Pixel weights"].data.shape == (8, 8)
     assert viewer.layers.selection.active is active

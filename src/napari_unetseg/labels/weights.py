@@ -27,9 +27,9 @@ def weight_map(
     class_weight: NDArray[np.float32] | None,
     spacing: tuple[float, ...] | None = None,
 ) -> NDArray[np.float32]:
-    """Return w_c + w0 exp(-(d1 + d2)^2 / (2 sigma^2)) (Ronneberger et al. 2015, eq. 2), and 0 on ignored pixels.
+    """Return w_c + w0 exp(-(d1 + d2)^2 / (2 sigma^2)) (Ronneberger et al. 2015, eq. 2).
 
-    Without `class_weight`, w_c is 1.
+    Pixels that are not annotated weigh `config.unlabelled`, by default nothing. Without `class_weight`, w_c is 1.
     """
     classes = targets.classes
     if classes.shape != labels.shape:
@@ -41,7 +41,7 @@ def weight_map(
         weight += 1
     else:
         weight += np.asarray(class_weight, dtype=np.float32)[classes]
-    weight[classes == IGNORE] = 0
+    weight[classes == IGNORE] = config.unlabelled
     return weight
 
 

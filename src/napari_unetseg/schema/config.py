@@ -94,6 +94,9 @@ class WeightConfig(Config):
     balance: float = Field(
         0.25, ge=0, le=1, description="Exponent of the class weights w_c: 1 inverse frequency, 0 none."
     )
+    unlabelled: float = Field(
+        0.0, ge=0, le=1, description="Weight of pixels that are not annotated, taken for background; 0: left out."
+    )
 
 
 class LossConfig(Config):

@@ -13,7 +13,7 @@ import torch
 from napari_unetseg.images import normalize
 from napari_unetseg.images.tiles import mirror
 from napari_unetseg.labels.ids import IGNORE
-from napari_unetseg.labels.targets import Targets, make_targets
+from napari_unetseg.labels.targets import BACKGROUND, Targets, make_targets
 from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
 from napari_unetseg.schema.config import Recipe
@@ -90,10 +90,13 @@ class PatchSampler:
             weight_map(entry, targets=target, config=config, class_weight=self.class_weight, spacing=self.spacing)
             for entry, target in zip(labels, targets, strict=True)
         ]
+        classes = np.stack([target.classes for target in targets])
+        if config.unlabelled:
+            classes[classes == IGNORE] = BACKGROUND
         distances = [target.distance for target in targets if target.distance is not None]
         return Batch(
             images=images,
-            classes=torch.from_numpy(np.stack([target.classes for target in targets])),
+            classes=torch.from_numpy(classes),
             distance=torch.from_numpy(np.stack(distances)) if distances else None,
             weights=torch.from_numpy(np.stack(weights)),
         )

@@ -17,6 +17,9 @@ SCRATCH_WIDTH = 16
 """Narrow enough that five minutes on two cores are some hundred steps."""
 AVERAGED = 0.99
 """Decay of the running average of weights, about a hundred steps: short runs have no time for a longer one."""
+UNLABELLED = 0.1
+"""Weight of unpainted pixels as background, where most cells are not painted: most of them are, and a network that is
+never shown any calls everything a cell; yet a painted cell must outweigh several unpainted ones."""
 HELD_BACK = 10
 """Objects from which on some of a single image are held back for validation."""
 OBJECTS_ACROSS = 5
@@ -44,6 +47,12 @@ def start_recipe(card: ModelCard | None, *, ndim: int = 2, channels: int = 1) ->
 def validation_share(*, images: int, objects: int, share: float) -> float:
     """Return the share to hold back: 0 where the only image has too few objects to spare some."""
     return share if images > 1 or objects >= HELD_BACK else 0.0
+
+
+def fit_annotation(recipe: Recipe, *, zero_is_background: bool) -> Recipe:
+    """Return the recipe for what 0 means; where that is "not annotated", unpainted pixels are a little background."""
+    weight = 0.0 if zero_is_background else UNLABELLED
+    return recipe.replace(weights=recipe.weights.replace(unlabelled=weight))
 
 
 def patch_of(edge: int, *, ndim: int, divisor: int) -> tuple[int, ...]:

@@ -256,15 +256,14 @@ def _keep_best(
     """Save when the score is the best so far, or when there is nothing to score on."""
     progress = run_.progress
     value = progress.best if scores is None else float(scores["mean_ap"])
-    is_best = scores is None or value > progress.best
+    progress.without_gain = 0 if scores is None or value > progress.best else progress.without_gain + 1
+    is_best = scores is None or value >= progress.best  # of two alike the one that has learnt for longer
     if is_best:
-        progress.best, progress.best_step, progress.without_gain = value, progress.step, 0
+        progress.best, progress.best_step = value, progress.step
         weights = weights_of(run_.average)
         if not all(np.isfinite(array).all() for array in weights.values()):
             raise JobError("the weights are no longer finite; lower the learning rate and start again")
         file.save(output, card=record.with_scores(card, progress=progress, scores=scores), weights=weights)
         yield Saved(output)
-    else:
-        progress.without_gain += 1
     if scores is not None:
         yield Validated(progress.step, float(scores["ap"]["0.50"]), value, is_best, progress.seconds)

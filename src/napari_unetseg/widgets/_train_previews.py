@@ -163,7 +163,7 @@ class TrainPreviews(QObject):
 def veil() -> Colormap:
     """Return a colormap from transparent, where nothing counts, to bright."""
     colours = ensure_colormap("magma").map(np.linspace(0.2, 1, 16))
-    colours[:, 3] = 0.9
+    colours[:, 3] = np.minimum(0.9, np.linspace(0, 3, 16))
     return Colormap(np.vstack([np.zeros(4), colours]), name="unetseg weights")
 
 

@@ -14,9 +14,10 @@ from napari_unetseg.models import library
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.tasks.pairs import Reading
-from napari_unetseg.tasks.start import validation_share
+from napari_unetseg.tasks.start import fit_annotation, validation_share
 from napari_unetseg.widgets import _settings
 from napari_unetseg.widgets._models import ModelChooser, show_card
+from napari_unetseg.widgets._open import open_dock
 from napari_unetseg.widgets._progress import duration
 from napari_unetseg.widgets._session import session_of
 from napari_unetseg.widgets._train_form import BACKGROUND, NOT_ANNOTATED, SCRATCH, TrainForm
@@ -61,6 +62,7 @@ class TrainDock(TrainForm):
         images = len({id(pair.image) for pair in pairs})
         share = validation_share(images=images, objects=painted.objects, share=recipe.validation)
         computing = _settings.tiling()
+        recipe = fit_annotation(recipe, zero_is_background=self.zero.currentText() == BACKGROUND)
         recipe = recipe.replace(minutes=self.minutes.value(), validation=share, precision=computing.precision)
         start = self.start.value()
         return Plan(
@@ -209,8 +211,7 @@ class TrainDock(TrainForm):
         (job.resume if job.is_paused else job.pause)()
 
     def _on_segment_clicked(self) -> None:
-        dock, widget = self.viewer.window.add_plugin_dock_widget("napari-unetseg", SEGMENT, tabify=True)
-        dock.raise_()
+        widget = open_dock(self.viewer, SEGMENT)
         chooser = getattr(widget, "model", None)
         if isinstance(chooser, ModelChooser) and self.session.saved is not None:
             chooser.refresh()

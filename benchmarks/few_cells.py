@@ -1,0 +1,154 @@
+"""How good is a model trained on a few painted cells for a few minutes? python benchmarks/few_cells.py.
+
+Cells painted: 5 or 20 of one image (those nearest to its middle, as one who has zoomed in paints), all of it, or all of
+five images. Every row is a training of its own with the task and the defaults of the Train dock: what 0 means, patch,
+learning rate, held-back share. Scored are the other cells of the painted image, and the validation images. Rows that
+are in the results already are kept, unless --again is given; so a run can be stopped and continued.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import samples
+from report import publish
+from scipy import ndimage
+
+from napari_unetseg.images import normalize
+from napari_unetseg.images.arrays import from_array
+from napari_unetseg.labels import metrics
+from napari_unetseg.labels.annotated import Painted, count_painted
+from napari_unetseg.labels.decode import decode
+from napari_unetseg.labels.ids import IGNORE
+from napari_unetseg.schema.events import Note
+from napari_unetseg.tasks import train
+from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.live import Live
+from napari_unetseg.tasks.model import Model, load_model
+from napari_unetseg.tasks.pairs import Pair, Pairs, Reading
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.samples import Sample
+from napari_unetseg.tasks.start import fit_annotation, fit_patch, start_recipe, validation_share
+
+SCRATCH = "scratch"
+PAINTED = ("5", "20", "all", "5 images")
+IMAGES = 5
+KEY = ("painted", "minutes", "start")
+
+
+def main() -> None:
+    """Train and score the rows that are missing, and publish after each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default="usiigaci_t98g_phase")
+    parser.add_argument("--painted", nargs="+", default=PAINTED, choices=PAINTED)
+    parser.add_argument("--minutes", nargs="+", type=float, default=(1.0, 5.0))
+    parser.add_argument("--start", nargs="+", default=("nuclei", SCRATCH), help="models to start from, or 'scratch'")
+    parser.add_argument("--keep", type=Path, help="folder to keep the models in")
+    parser.add_argument("--again", action="store_true", help="train rows that have a result already, too")
+    options = parser.parse_args()
+    wanted = [
+        {"painted": painted, "minutes": minutes, "start": start}
+        for start in options.start
+        for minutes in options.minutes
+        for painted in options.painted
+    ]
+    rows = _known(options.data)
+    training, validation = samples(options.data, "train")[:IMAGES], samples(options.data, "val")
+    for key in wanted:
+        is_known = any(all(row[name] == key[name] for name in KEY) for row in rows)
+        if is_known and not options.again:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            stem = "-".join(str(value).replace(" ", "-") for value in key.values())
+            path = (options.keep or Path(folder)) / f"{stem}.safetensors"
+            row = key | _row(training, validation, path=path, **key)
+        rows = [one for one in rows if any(one[name] != key[name] for name in KEY)]
+        rows = sorted([*rows, row], key=lambda one: (one["start"], one["minutes"], PAINTED.index(one["painted"])))
+        publish("few_cells", rows, data=options.data, validation_images=len(validation))
+
+
+def _known(data: str) -> list[dict[str, Any]]:
+    path = Path(__file__).parent / "results" / "few_cells.json"
+    if not path.exists():
+        return []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return list(content["rows"]) if content["data"] == data else []
+
+
+def _row(
+    training: list[Sample], validation: list[Sample], *, path: Path, painted: str, minutes: float, start: str
+) -> dict[str, Any]:
+    chosen = training if painted == "5 images" else training[:1]
+    given = [(sample, _paint(sample.labels, painted)) for sample in chosen]
+    _train(given, path=path, minutes=minutes, start=start)
+    model = load_model(path)
+    other = _score(model, [(given[0][0], _without(given[0][0].labels, given[0][1]))]) if painted.isdigit() else None
+    held = _score(model, [(sample, sample.labels) for sample in validation])
+    record = model.card.training
+    assert record is not None  # it was trained just now
+    return {
+        "cells": record.objects,
+        "steps": record.steps,
+        "AP@0.5, other cells": None if other is None else other["ap"]["0.50"],
+        "AP@0.5, validation": held["ap"]["0.50"],
+        "F1, validation": held["f1"],
+        "found": held["found"],
+        "true": held["true"],
+    }
+
+
+def _paint(labels: np.ndarray, painted: str) -> np.ndarray:
+    """Return the labels of the cells that are painted, 0 elsewhere."""
+    if not painted.isdigit():
+        return labels
+    ids = np.unique(labels)[1:]
+    centres = np.array(ndimage.center_of_mass(labels > 0, labels, ids))
+    middle = np.array(labels.shape) / 2
+    chosen = ids[np.argsort(((centres - middle) ** 2).sum(1))[: int(painted)]]
+    return np.where(np.isin(labels, chosen), labels, 0)
+
+
+def _without(labels: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    """Return the truth with what was painted left out of the score."""
+    return np.where(painted > 0, IGNORE, labels.astype(np.int32))
+
+
+def _train(given: list[tuple[Sample, np.ndarray]], *, path: Path, minutes: float, start: str) -> None:
+    """Do what the Train dock does with these pairs and nothing else chosen."""
+    model = None if start == SCRATCH else load_model(start)
+    counts = [count_painted(labels) for _, labels in given]
+    painted = Painted(sum(one.objects for one in counts), max(one.share for one in counts))
+    recipe = start_recipe(None if model is None else model.card)
+    share = validation_share(images=len(given), objects=painted.objects, share=recipe.validation)
+    recipe = fit_annotation(recipe, zero_is_background=not painted.is_little).replace(minutes=minutes, validation=share)
+    reading = Reading(zero_is_background=not painted.is_little, normalization=recipe.normalization)
+    sources = [from_array(sample.image[0], axes="YX", name=sample.name) for sample, _ in given]
+    pairs = Pairs([Pair(source, labels) for source, (_, labels) in zip(sources, given, strict=True)], reading=reading)
+    found = finish(pairs.load())
+    job = train.run(found, recipe=fit_patch(recipe, found), output=path, start=model, live=Live(scores_training=True))
+    for event in job:
+        if isinstance(event, Note):
+            print(event.message, flush=True)
+
+
+def _score(model: Model, images: list[tuple[Sample, np.ndarray]]) -> dict[str, Any]:
+    predictor = Predictor(model.network, target=model.card.target)
+    scores = []
+    for sample, truth in images:
+        stretch = normalize.measure([sample.image], config=model.card.normalization)
+        maps = finish(predictor.predict(normalize.apply(sample.image, stretch=stretch)))
+        scores.append(metrics.score(decode(maps, config=model.card.decoding, target=model.card.target), truth))
+    counts = {
+        "found": sum(one.objects_predicted for one in scores),
+        "true": sum(one.objects_truth for one in scores),
+    }
+    return metrics.summarize(scores) | counts
+
+
+if __name__ == "__main__":
+    main()
