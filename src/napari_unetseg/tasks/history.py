@@ -52,9 +52,15 @@ class History:
                 self.notes.append(event.message)
 
     @property
+    def seconds_planned(self) -> float | None:
+        """Seconds from start to end at the pace so far; none before the first step."""
+        return self.seconds / self.fraction if self.fraction else None
+
+    @property
     def seconds_left(self) -> float | None:
         """Seconds to go at the pace so far; none before the first step."""
-        return self.seconds / self.fraction * (1 - self.fraction) if self.fraction else None
+        planned = self.seconds_planned
+        return None if planned is None else planned - self.seconds
 
     def _add_loss(self, event: StepDone) -> None:
         """Smooth the loss, and keep every second point whenever there are too many to draw."""

@@ -42,6 +42,8 @@ class Curves(QWidget):
         loss, score = self._curves
         loss.setData([second / MINUTE for second in history.loss_seconds], history.losses)
         score.setData([second / MINUTE for second in history.score_seconds], history.scores)
+        for plot in self.plots:
+            plot.setXRange(0, (history.seconds_planned or MINUTE) / MINUTE, padding=0.02)
         self.loss_title.setText(f"Loss {history.losses[-1]:.3f}" if history.losses else "Loss")
         self.score_title.setText(score_words(history))
 

@@ -17,7 +17,7 @@ from napari_unetseg.widgets._layer_choice import LayerChoice
 
 ALL_CHANNELS = "all"
 LARGEST_ID = 2**31 - 1
-LABELS = 146  # px; the longest label of the section
+LABELS = 120  # px; the longest label of the section
 COARSEST = 16
 """Pixels that patch edges are multiples of, at least; a deeper network needs more."""
 
@@ -47,7 +47,7 @@ class TrainOptions(QObject):
         )
         self.loss = Form(LossConfig(), ["kind"], labels={"kind": "Loss"})
         self.weights = Form(
-            WeightConfig(), ["w0", "sigma"], labels={"w0": "Weight of gaps (w0)", "sigma": "Reach (sigma, px)"}
+            WeightConfig(), ["w0", "sigma"], labels={"w0": "Gap weight (w0)", "sigma": "Reach (sigma)"}
         )
         self.run = Form(
             recipe,
@@ -56,7 +56,7 @@ class TrainOptions(QObject):
                 "steps": "Most steps",
                 "batch": "Patches a step",
                 "learning_rate": "Learning rate",
-                "validation": "Held back (share)",
+                "validation": "Held back",
             },
         )
         self.patch = QSpinBox()
