@@ -31,7 +31,7 @@ class NetworkConfig(Config):
     in_channels: int = Field(1, ge=1, le=64, description="Image channels the network reads.")
     out_channels: int = Field(4, ge=1, le=256, description="Maps the network gives: class logits, then the distance.")
     width: int = Field(
-        32, ge=1, le=256, description="Feature channels at full resolution; doubled at each level below."
+        16, ge=1, le=256, description="Feature channels at full resolution; doubled at each level below."
     )
     depth: int = Field(4, ge=1, le=7, description="Number of 2x poolings.")
     padding: Literal["same", "valid"] = Field("same", description="'valid' is the unpadded network of the 2015 paper.")

@@ -13,8 +13,6 @@ from napari_unetseg.tasks.samples import Sample, median_size
 
 FINE_TUNING_RATE = 3e-4
 """Peak learning rate from a trained model: it shall be changed, not forgotten."""
-SCRATCH_WIDTH = 16
-"""Narrow enough that five minutes on two cores are some hundred steps."""
 AVERAGED = 0.99
 """Decay of the running average of weights, about a hundred steps: short runs have no time for a longer one."""
 UNLABELLED = 0.1
@@ -32,7 +30,7 @@ STRENGTHS = {"none": 0.0, "light": 0.5, "normal": 1.0, "strong": 1.5}
 def start_recipe(card: ModelCard | None, *, ndim: int = 2, channels: int = 1) -> Recipe:
     """Return the recipe for training from the model of `card`, or from scratch without one."""
     if card is None:
-        network = NetworkConfig(ndim=ndim, in_channels=channels, width=SCRATCH_WIDTH)
+        network = NetworkConfig(ndim=ndim, in_channels=channels)
         return Recipe(network=network, ema=AVERAGED)
     return Recipe(
         network=card.network,
