@@ -99,7 +99,13 @@ def test_every_command_of_the_manifest_exists(manifest):
 
 
 @pytest.mark.parametrize(
-    ("sample", "axes"), [(sample_data.cells_2d, "yx"), (sample_data.cells_3d, "zyx"), (sample_data.cells_time, "tyx")]
+    ("sample", "axes"),
+    [
+        (sample_data.cells_2d, "yx"),
+        (sample_data.cells_3d, "zyx"),
+        (sample_data.cells_time, "tyx"),
+        (sample_data.membranes_3d, "zyx"),
+    ],
 )
 def test_a_sample_is_an_image_with_its_labels_in_micrometres(sample, axes):
     (image, image_options, image_kind), (labels, labels_options, labels_kind) = sample()

@@ -1,4 +1,4 @@
-"""The samples that napari lists under File > Open Sample: simulated nuclei with their true labels."""
+"""The samples that napari lists under File > Open Sample: simulated cells with their true labels."""
 
 from __future__ import annotations
 
@@ -29,13 +29,31 @@ def cells_time() -> list[LayerData]:
     return _layers((256, 256), time_points=8)
 
 
+def membranes_3d() -> list[LayerData]:
+    """Give a stack (Z, Y, X) of cells with bright membranes, which no bundled model knows, and its labels."""
+    import numpy as np
+
+    from napari_unetseg.images.membranes import stain_membranes
+    from napari_unetseg.images.simulate import simulate
+
+    _, labels = simulate((24, 256, 256), seed=0, diameter=30, density=0.45, anisotropy=STEP / PIXEL)
+    rng = np.random.default_rng(0)
+    image = np.stack([stain_membranes(plane, rng=rng) for plane in labels])
+    return _pair(image, labels, name="cells", axes=("z", "y", "x"))
+
+
 def _layers(shape: tuple[int, ...], *, time_points: int | None = None) -> list[LayerData]:
     from napari_unetseg.images.simulate import simulate
 
     image, labels = simulate(shape, seed=0, time_points=time_points, anisotropy=STEP / PIXEL)
-    place = _place(("t",) * (time_points is not None) + ("z", "y", "x")[-len(shape) :])
-    truth = {"name": "nuclei truth", "visible": False, **place}  # hidden, or nobody would see the image
-    return [(image, {"name": "nuclei", **place}, "image"), (labels, truth, "labels")]
+    axes = ("t",) * (time_points is not None) + ("z", "y", "x")[-len(shape) :]
+    return _pair(image, labels, name="nuclei", axes=axes)
+
+
+def _pair(image: Any, labels: Any, *, name: str, axes: tuple[str, ...]) -> list[LayerData]:
+    place = _place(axes)
+    truth = {"name": f"{name} truth", "visible": False, **place}  # hidden, or nobody would see the image
+    return [(image, {"name": name, **place}, "image"), (labels, truth, "labels")]
 
 
 def _place(axes: tuple[str, ...]) -> dict[str, Any]:

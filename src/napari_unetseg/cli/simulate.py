@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_unetseg.cli.progress import Progress
     from napari_unetseg.images.write import LabelWriter
 
+StainName = Literal["nuclei", "membranes"]
 ENDING = {"tiff": ".tif", "zarr": ".zarr"}
 
 
@@ -35,6 +36,9 @@ def simulate(
     time: Annotated[
         int | None, typer.Option(min=1, help="Number of time points; nuclei move, divide and keep their numbers.")
     ] = None,
+    stain: Annotated[
+        StainName, typer.Option(help="What is bright: the cells (nuclei), or only their rims (membranes).")
+    ] = "nuclei",
     format: FormatOption = "tiff",  # noqa: A002 - the option's name
     overwrite: OverwriteFlag = False,
     as_json: JsonFlag = False,
@@ -47,7 +51,17 @@ def simulate(
         from napari_unetseg.schema.words import counted
 
         scenes = [
-            _Scene(number, numbers(shape, option="--shape"), seed + number - 1, density, diameter, time, format, output)
+            _Scene(
+                number,
+                numbers(shape, option="--shape"),
+                seed + number - 1,
+                density,
+                diameter,
+                time,
+                stain,
+                format,
+                output,
+            )
             for number in range(1, count + 1)
         ]
         _prepare(scenes, overwrite=overwrite)
@@ -72,6 +86,7 @@ class _Scene:
     density: float
     diameter: float
     time: int | None
+    stain: StainName
     format: FormatName
     folder: Path
 
@@ -94,9 +109,19 @@ class _Scene:
     def planes(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         from napari_unetseg.images.simulate import simulate_planes
 
-        return simulate_planes(
+        planes = simulate_planes(
             self.shape, seed=self.seed, density=self.density, diameter=self.diameter, time_points=self.time
         )
+        return planes if self.stain == "nuclei" else _stained(planes, seed=self.seed)
+
+
+def _stained(planes: Iterator[tuple[np.ndarray, np.ndarray]], *, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    import numpy as np
+
+    from napari_unetseg.images.membranes import stain_membranes
+
+    rng = np.random.default_rng(seed)
+    return ((stain_membranes(labels, rng=rng), labels) for _, labels in planes)
 
 
 def _prepare(scenes: list[_Scene], *, overwrite: bool) -> None:
