@@ -23,5 +23,5 @@ def test_description_counts_the_default_network() -> None:
     rows = describe()
     assert [row["name"] for row in rows] == names()
     unet = next(row for row in rows if row["name"] == "unet")
-    assert unet["parameters"] == 7_762_564
+    assert unet["parameters"] == 1_942_340
     assert all(row["summary"] and row["reference"] for row in rows)

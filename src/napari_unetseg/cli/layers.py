@@ -49,14 +49,11 @@ def _without_nones(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _recipe_of(model: Model) -> dict[str, Any]:
-    """Return the settings that a model fixes; its budget and seed are not taken over."""
-    card = model.card
-    return {
-        "network": card.network.model_dump(),
-        "target": card.target.model_dump(),
-        "normalization": card.normalization.model_dump(),
-        "decoding": card.decoding.model_dump(),
-    }
+    """Return the settings that suit training this model further."""
+    from napari_unetseg.tasks.start import start_recipe
+
+    names = {"network", "target", "normalization", "decoding", "learning_rate"}
+    return start_recipe(model.card).model_dump(include=names)
 
 
 def _patch(text: str, *, ndim: int) -> tuple[int, ...]:

@@ -13,8 +13,6 @@ from napari_unetseg.tasks.samples import Sample, median_size
 
 FINE_TUNING_RATE = 3e-4
 """Peak learning rate from a trained model: it shall be changed, not forgotten."""
-AVERAGED = 0.99
-"""Decay of the running average of weights, about a hundred steps: short runs have no time for a longer one."""
 UNLABELLED = 0.1
 """Weight of unpainted pixels as background, where most cells are not painted: most of them are, and a network that is
 never shown any calls everything a cell; yet a painted cell must outweigh several unpainted ones."""
@@ -30,15 +28,13 @@ STRENGTHS = {"none": 0.0, "light": 0.5, "normal": 1.0, "strong": 1.5}
 def start_recipe(card: ModelCard | None, *, ndim: int = 2, channels: int = 1) -> Recipe:
     """Return the recipe for training from the model of `card`, or from scratch without one."""
     if card is None:
-        network = NetworkConfig(ndim=ndim, in_channels=channels)
-        return Recipe(network=network, ema=AVERAGED)
+        return Recipe(network=NetworkConfig(ndim=ndim, in_channels=channels))
     return Recipe(
         network=card.network,
         target=card.target,
         normalization=card.normalization,
         decoding=card.decoding,
         learning_rate=FINE_TUNING_RATE,
-        ema=AVERAGED,
     )
 
 

@@ -31,6 +31,7 @@ from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare, split
 from napari_unetseg.tasks.serving import Data, score, score_training, serve
+from napari_unetseg.tasks.start import start_recipe
 from napari_unetseg.tasks.step import Run, take_step
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
@@ -124,7 +125,7 @@ def train(
     """Train on pairs of image ([C,] [Z,] Y, X) and labels ([Z,] Y, X) arrays, write `output`, and return its card.
 
     The network gets the axes and channels of the pairs; `options` are those of `run`. An existing `output` is replaced
-    only with `overwrite` (or `resume`), else `InputError`.
+    only with `overwrite` (or `resume`), else `InputError`. Without `recipe`, one that suits the start model.
     """
     output = Path(output)
     check_destination(output, overwrite=overwrite or options.get("resume", False))
@@ -133,7 +134,9 @@ def train(
         image, labels = np.asarray(image), np.asarray(labels)
         with_channels = image[None] if image.ndim == labels.ndim else image
         samples.append(Sample(with_channels, labels, f"pair {number}"))
-    recipe = recipe or Recipe()
+    start: Model | None = options.get("start")
+    if recipe is None:
+        recipe = start_recipe(None if start is None else start.card)
     if samples and samples[0].labels.ndim in (2, 3):
         first = samples[0]
         network = recipe.network.replace(ndim=first.labels.ndim, in_channels=first.image.shape[0])
