@@ -23,6 +23,8 @@ def test_a_model_is_changed_gently(card: ModelCard) -> None:
     recipe = start_recipe(card)
     assert (recipe.network, recipe.target, recipe.normalization) == (card.network, card.target, card.normalization)
     assert recipe.learning_rate < Recipe().learning_rate
+    sure = card.replace(decoding=card.decoding.replace(min_confidence=0.8, threshold=0.6))
+    assert start_recipe(sure).decoding == card.decoding.replace(threshold=0.6)
     scratch = start_recipe(None, ndim=3, channels=2)
     assert (scratch.network.ndim, scratch.network.in_channels) == (3, 2)
     assert scratch.learning_rate == Recipe().learning_rate

@@ -26,14 +26,17 @@ STRENGTHS = {"none": 0.0, "light": 0.5, "normal": 1.0, "strong": 1.5}
 
 
 def start_recipe(card: ModelCard | None, *, ndim: int = 2, channels: int = 1) -> Recipe:
-    """Return the recipe for training from the model of `card`, or from scratch without one."""
+    """Return the recipe for training from the model of `card`, or from scratch without one.
+
+    How sure the model is of its own objects says nothing of how sure it will be of these: none is dropped for that.
+    """
     if card is None:
         return Recipe(network=NetworkConfig(ndim=ndim, in_channels=channels))
     return Recipe(
         network=card.network,
         target=card.target,
         normalization=card.normalization,
-        decoding=card.decoding,
+        decoding=card.decoding.replace(min_confidence=0.0),
         learning_rate=FINE_TUNING_RATE,
     )
 
