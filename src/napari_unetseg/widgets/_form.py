@@ -14,7 +14,7 @@ from napari_unetseg.schema.errors import InputError
 from napari_unetseg.widgets._field import Field, field_of
 from napari_unetseg.widgets._message import COLOURS
 
-LABEL = 108  # px, so that forms below each other are in line
+LABEL = 118  # px, so that forms below each other are in line
 Model = TypeVar("Model", bound=Config)
 
 
