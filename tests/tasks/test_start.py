@@ -30,7 +30,7 @@ def test_a_model_is_changed_gently(card: ModelCard) -> None:
     assert scratch.learning_rate == Recipe().learning_rate
 
 
-@pytest.mark.parametrize(("images", "objects", "expected"), [(1, 5, 0.0), (1, 10, 0.15), (2, 2, 0.15)])
+@pytest.mark.parametrize(("images", "objects", "expected"), [(1, 5, 0.0), (1, 29, 0.0), (1, 30, 0.15), (2, 2, 0.15)])
 def test_nothing_is_held_back_of_a_few_cells(images: int, objects: int, expected: float) -> None:
     assert validation_share(images=images, objects=objects, share=0.15) == expected
 

@@ -290,6 +290,7 @@ def test_regions_and_scribbles_reach_the_samples(dock, viewer) -> None:
     assert plan.regions is shapes
     assert plan.reading.background_id == 2
     assert not plan.reading.zero_is_background
+    assert dock.pairs.widgets[0].count.text() == "1 cell"
 
 
 def test_the_field_of_a_stack_is_the_plane_and_part_in_view(viewer) -> None:

@@ -31,9 +31,10 @@ class PairRow(QWidget):
     changed = Signal()
     removed = Signal()
 
-    def __init__(self, viewer: Any, pair: LayerPair) -> None:
+    def __init__(self, viewer: Any, pair: LayerPair, *, background_id: int | None = None) -> None:
         super().__init__()
         self.pair = pair
+        self.background_id = background_id
         self.painted = Painted(0, 0.0)
         self.check = QCheckBox()
         self.check.setToolTip("Learn from this pair")
@@ -74,10 +75,13 @@ class PairRow(QWidget):
         """Count what is painted now."""
         data = None if self.pair.labels is None else _layers.data_of(self.pair.labels)
         is_countable = isinstance(data, np.ndarray) and data.size <= COUNTED
-        self.painted = count_painted(data) if is_countable else Painted(0 if data is None else 1, 0.0)
+        self.painted = self._count(data) if is_countable else Painted(0 if data is None else 1, 0.0)
         words = counted(self.painted.objects, "cell") if is_countable else "? cells"
         self.count.setText("" if data is None else words)
         self.changed.emit()
+
+    def _count(self, data: np.ndarray) -> Painted:
+        return count_painted(data, background_id=self.background_id)
 
     def _on_choice_changed(self, _value: Any = None) -> None:
         self._take_over()
@@ -112,6 +116,7 @@ class PairList(QWidget):
         self.viewer = viewer
         self._rows = rows
         self._seen: set[int] = set()
+        self._background_id: int | None = None
         self.widgets: list[PairRow] = []
         self._column = QVBoxLayout()
         self._column.setSpacing(3)
@@ -143,6 +148,15 @@ class PairList(QWidget):
     def value(self) -> list[LayerPair]:
         """Return the pairs that are used."""
         return [row.pair for row in self.widgets if row.pair.is_used]
+
+    def set_background(self, label: int | None) -> None:
+        """Do not count this label as a cell: it marks background."""
+        if label == self._background_id:
+            return
+        self._background_id = label
+        for row in self.widgets:
+            row.background_id = label
+            row.recount()
 
     def painted(self) -> Painted:
         """Return how much is painted in the pairs that are used, all together."""
@@ -201,7 +215,7 @@ class PairList(QWidget):
             row.deleteLater()
         self.widgets = []
         for pair in self._rows:
-            row = PairRow(self.viewer, pair)
+            row = PairRow(self.viewer, pair, background_id=self._background_id)
             row.changed.connect(self._on_row_changed)
             row.removed.connect(lambda row=row: self._on_row_removed(row))
             self._column.addWidget(row)

@@ -143,7 +143,7 @@ class TrainDock(TrainForm):
         self.pairs.changed.connect(self._on_pairs_changed)
         self.pairs.failed.connect(self.message.show_error)
         self.start.changed.connect(self._on_model_changed)
-        self.options.changed.connect(self._show_state)
+        self.options.changed.connect(self._on_options_changed)
         self.zero.activated.connect(self._on_zero_activated)
         self.name.textEdited.connect(self._on_name_edited)
         self.train.clicked.connect(self._on_train_clicked)
@@ -178,6 +178,10 @@ class TrainDock(TrainForm):
     def _on_model_changed(self, _value: Any = None) -> None:
         self.options.set_start(self.start.card)
         self._on_pairs_changed()
+
+    def _on_options_changed(self) -> None:
+        self.pairs.set_background(self.options.background.value() or None)
+        self._show_state()
 
     def _on_zero_activated(self, _index: int) -> None:
         self._zero_is_chosen = True
