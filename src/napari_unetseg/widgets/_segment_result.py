@@ -14,6 +14,7 @@ from napari_unetseg.images.budget import available_memory
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import LabelsPart
 from napari_unetseg.widgets import _layers
+from napari_unetseg.widgets._redraw import Redraw
 
 ROLE = "result"
 UNDOABLE = 2**29
@@ -53,6 +54,7 @@ class Result:
         self._active: Layer | None = None  # before ours was added
         self._before: np.ndarray | None = None
         self._unfinished: tuple[tuple[slice, ...], np.ndarray] | None = None
+        self._written = Redraw()
 
     def remember(self) -> None:
         """Keep what is there now for the undo step; called off the main thread, before anything is written."""
@@ -72,6 +74,7 @@ class Result:
         if not part.is_final and self._unfinished is None:
             self._unfinished = frame, view[frame].copy()
         view[part.region] = part.labels
+        self._written.add(self._place(part.region))
         self.highest = max(self.highest, int(part.labels.max(initial=0)))
         if part.is_final:
             self._unfinished, self.is_touched = None, True
@@ -82,6 +85,7 @@ class Result:
             frame, before = self._unfinished
             self.canvas[self.box][frame] = before
             self._unfinished = None
+            self._written.add(self._place(frame))
 
     def show(self, viewer: Any) -> None:
         """Add the layer, unless it is there already."""
@@ -101,16 +105,16 @@ class Result:
             self.layer = None
             if is_active and self._active in viewer.layers:
                 viewer.layers.selection.active = self._active
-        self.redraw(viewer)
+        if self.is_shown(viewer):
+            self.layer.refresh()
 
     def is_shown(self, viewer: Any) -> bool:
         """Whether the layer is in the viewer and still holds our array."""
         return self.layer is not None and self.layer in viewer.layers and self.layer.data is self.array
 
-    def redraw(self, viewer: Any) -> None:
-        """Show what was written, where the layer shows any of it."""
-        if self.is_shown(viewer):
-            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+    def redraw(self, viewer: Any) -> bool:
+        """Show some of what was written, where the layer shows any of it; say whether there is more."""
+        return self.is_shown(viewer) and self._written.show_next(self.layer)
 
     def finish(self, viewer: Any, *, facts: dict[str, Any], table: pd.DataFrame | None) -> None:
         """Add the layer if it is not there, note the facts and the table, and make the change one undo step."""
@@ -122,7 +126,18 @@ class Result:
         if self._before is not None:
             _add_undo_step(layer, self.index, before=self._before, after=self.array[self.index].copy())
             self._before = None
+        self._written.clear()
         layer.refresh()
+
+    def _place(self, region: tuple[slice, ...]) -> tuple[slice, ...]:
+        """Return the box of the layer's array that a region (T, Z, Y, X) of the run lies in."""
+        starts = [side.start for side in self.box]
+        whole = [side.indices(box.stop - box.start) for side, box in zip(region, self.box, strict=True)]
+        box = {
+            letter: slice(start + low, start + high)
+            for letter, start, (low, high, _) in zip("TZYX", starts, whole, strict=True)
+        }
+        return tuple(box[letter] for letter in self.axes)
 
 
 def existing_result(viewer: Any, *, source: Layer, known: Labels | None) -> Labels | None:

@@ -24,6 +24,7 @@ from napari_unetseg.widgets._segment_tasks import Loaded, Order, forecast_task, 
 from napari_unetseg.widgets._session import Session
 
 REDRAW = 300  # milliseconds between two redraws while tiles arrive
+BETWEEN = 10  # milliseconds between two parts of a redraw
 SETTLE = 400  # milliseconds without a change before something is measured
 STEPS = 1000
 WORTH_LEARNING = 2.0  # seconds a run must last to tell how fast this computer is
@@ -63,6 +64,7 @@ class SegmentSession(Session):
         self.forecaster, self.saver = self.new_job(), self.new_job()
         self.refiner = Refiner(self)
         self._redraw = self._timer(REDRAW, self._on_redraw_timeout)
+        self._rest = self._timer(BETWEEN, self._on_redraw_timeout)
         self._settle = self._timer(SETTLE, self._on_settle_timeout)
         self._move = self._timer(SETTLE, self.moved.emit)
         self._connect(viewer)
@@ -116,7 +118,7 @@ class SegmentSession(Session):
     def shut_down(self) -> None:
         """Stop the jobs and remove the bar from the activity dock."""
         super().shut_down()
-        for timer in (self._redraw, self._settle, self._move):
+        for timer in (self._redraw, self._rest, self._settle, self._move):
             timer.stop()
         self._close_bar()
 
@@ -269,6 +271,7 @@ class SegmentSession(Session):
     def _on_finished(self) -> None:
         self._close_bar()
         self._redraw.stop()
+        self._rest.stop()
         self._layer = None
         self.refiner.begin(self.order.decoding)
         self._wanted = self._asked  # the run may have told more, or the forecast was cut short by it
@@ -276,8 +279,8 @@ class SegmentSession(Session):
         self.changed.emit()
 
     def _on_redraw_timeout(self) -> None:
-        if self.result is not None and self.viewer is not None:
-            self.result.redraw(self.viewer)
+        if self.result is not None and self.viewer is not None and self.result.redraw(self.viewer):
+            self._rest.start()
 
     def _close_bar(self) -> None:
         bar, self._bar = self._bar, None

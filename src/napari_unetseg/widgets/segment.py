@@ -9,7 +9,6 @@ from napari.layers import Image
 from qtpy.QtWidgets import QComboBox, QPushButton
 
 from napari_unetseg.images.budget import readable
-from napari_unetseg.images.simulate import simulate
 from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.widgets import _settings
@@ -227,6 +226,8 @@ class SegmentDock(Dock):
         try:
             viewer.open_sample("napari-unetseg", "cells_2d")
         except (KeyError, ValueError):  # the plugin is used without being installed
+            from napari_unetseg.images.simulate import simulate
+
             viewer.add_image(simulate((512, 512), seed=0)[0], name="nuclei")
         self.reset_choices()
 
