@@ -33,6 +33,7 @@ class Message(QFrame):
         self.copy.setToolTip("Copy the message with its traceback, for a report")
         self.copy.clicked.connect(self._on_copy_clicked)
         self.close_button = QPushButton("Dismiss")
+        self.close_button.setToolTip("Hide this message")
         self.close_button.clicked.connect(self.clear)
         buttons = QHBoxLayout()
         buttons.addWidget(self.copy)
