@@ -108,7 +108,7 @@ class BatchDock(Dock):
         self.table.setMinimumHeight(TABLE_HEIGHT)
         self.add_filling(self.table)
         self.run = QPushButton("Segment all")
-        self.run.setToolTip("Segment the images of the table, one after the other; 'If done' decides on earlier results")
+        self.run.setToolTip("Segment the images of the table in turn; 'If done' decides on earlier results")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop after the tile at work; images that are done are kept")
         self.add_buttons(self.run, self.cancel)
