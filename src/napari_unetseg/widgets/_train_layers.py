@@ -66,7 +66,7 @@ def problem_of(pair: LayerPair, *, axes: str = "") -> str:
     if wanted != found:
         return (
             f"'{pair.image.name}' ({letters} {_times(wanted)}) and '{pair.labels.name}' ({_times(found)}) "
-            "do not show the same pixels"
+            "do not show the same pixels: choose other labels, or correct the axes below 'Annotation and axes'"
         )
     own = _layers.placement(pair.image, axes=source.axes.letters)
     for name in ("scale", "translate"):
