@@ -30,14 +30,14 @@ class Dock(QWidget):
         self._holder.setContentsMargins(0, 0, 0, 0)
         self._holder.addLayout(self.column)
         self._holder.addStretch(1)
-        area = _Area(inside)
+        self._area = _Area(inside)
         self.footer = QVBoxLayout()
         self.footer.setContentsMargins(6, 2, 6, 6)
         self.progress = ProgressRow()
         self.message = Message()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area, 1)
+        layout.addWidget(self._area, 1)
         layout.addWidget(_line())
         layout.addLayout(self.footer)
         self.footer.addWidget(self.progress)
@@ -64,6 +64,11 @@ class Dock(QWidget):
         row.setContentsMargins(6, 0, 6, 6)
         row.addWidget(widget)
         self._holder.insertLayout(self._holder.count() - 1, row, FILL)
+
+    def reveal(self, widget: QWidget) -> None:
+        """Scroll so that a widget of the column is in sight."""
+        self.layout().activate()  # a message may just have made the column lower
+        self._area.ensureWidgetVisible(widget)
 
     def add_section(self, title: str, *widgets: QWidget) -> QCollapsible:
         """Add a section that is folded at first."""

@@ -247,7 +247,7 @@ class BatchDock(Dock):
             self.message.show_text(f"{first} {self.session.rows[failed[0]].error}", kind="warning")
         self._refresh()
         if failed:
-            self.layout().activate()  # the message has made the table lower
+            self.reveal(self.table)
             self.table.scrollTo(self._cell(failed[0]))
 
     def _on_table_double_clicked(self, index: QModelIndex) -> None:
