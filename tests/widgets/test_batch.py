@@ -10,6 +10,8 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
 
 from napari_unetseg.images.read import read_labels
 from napari_unetseg.images.write import write_image
@@ -270,6 +272,30 @@ def test_files_and_patterns_are_understood(dock, images, qtbot) -> None:
     with qtbot.waitSignal(dock.session.listed, timeout=WAIT):
         dock.files.take_files([images / "c.tif"])
     assert [row.path.name for row in dock.session.rows] == ["c.tif"]
+
+
+@pytest.mark.parametrize("names", [[""], ["a.tif"], ["a.tif", "b.tif"]])
+def test_a_folder_or_files_may_be_dropped(dock, images, qtbot, names) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(images / name)) for name in names])
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    with qtbot.waitSignal(dock.session.listed, timeout=WAIT):
+        dock.files.dropEvent(QDropEvent(QPointF(5, 5), copy, mime, left, none))
+    assert [row.path.name for row in dock.session.rows] == (["a.tif", "b.tif", "c.tif"] if names == [""] else names)
+    assert dock.files.output.text() == str(images / "segmented")
+
+
+def test_what_is_said_of_a_run_goes_with_its_images(dock, images, qtbot, tmp_path) -> None:
+    (images / "b.tif").write_bytes(b"II*\0 no TIFF")
+    take(dock, images, qtbot)
+    run(dock, qtbot)
+    assert dock.message.text.text()
+    assert dock.forecast.text() == "1 image to try again."
+    (tmp_path / "other").mkdir()
+    shutil.copy(images / "a.tif", tmp_path / "other")
+    take(dock, tmp_path / "other", qtbot)
+    assert dock.message.text.text() == dock.progress.text.text() == ""
+    assert dock.forecast.text() == "1 image to segment."
 
 
 def test_closing_the_window_ends_the_run(make_napari_viewer, images, model_file, qtbot) -> None:
