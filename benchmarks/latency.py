@@ -3,7 +3,8 @@
 A timer of 2 ms notes how late it comes, which is how long the event loop was held up. `p99 wait`: 99 of 100 events that
 arrive at random moments are answered within this time. `p99 tick`: the same of the timer's ticks, of which few fall
 into a long hold-up. `undrawn`: without the time that the canvas takes to draw, which without a GPU is a software
-renderer's. Ratios are to the row `redrawing`: napari alone, whose labels are redrawn as often as a run redraws them.
+renderer's. `own`: of that, without the time that the main thread waited for a core (Linux tells it), which other
+programs cause too. Ratios are to the row `redrawing`: napari alone, whose labels are redrawn as often as a run does.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import napari
@@ -42,23 +44,26 @@ class Meter:
     """Notes the time between ticks of a timer in the event loop, and how much of it went into drawing."""
 
     def __init__(self) -> None:
-        self.drawn = 0.0
+        self.drawn = self.queued = 0.0
         self._timer = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=TICK)
         self._timer.timeout.connect(self._on_timeout)
         canvas_class = use_app(API_NAME).backend_module.CanvasBackend
         draw = canvas_class.paintGL
 
         def paint(canvas: Any) -> None:
-            began = time.perf_counter()
+            began, before = time.perf_counter(), _queued()
             draw(canvas)
             self.drawn += time.perf_counter() - began
+            self.queued += _queued() - before
 
         canvas_class.paintGL = paint
 
     def __enter__(self) -> Meter:
         self.late: list[float] = []
         self.undrawn: list[float] = []
+        self.own: list[float] = []
         self.drawn, self._last = 0.0, time.perf_counter()
+        self.queued, self._before = 0.0, _queued()
         self._timer.start()
         return self
 
@@ -70,20 +75,26 @@ class Meter:
         now = time.perf_counter()
         late = max(0.0, now - self._last - TICK / 1000)
         self.late.append(late)
-        self.undrawn.append(max(0.0, late - self.drawn))
+        queued = _queued()
+        undrawn = max(0.0, late - self.drawn)
+        self.undrawn.append(undrawn)
+        self.own.append(max(0.0, undrawn - (queued - self._before - self.queued)))
         self.drawn, self._last = 0.0, now
+        self.queued, self._before = 0.0, queued
 
     def row(self, name: str) -> dict[str, Any]:
         """Return the figures in milliseconds."""
-        late, undrawn = 1000 * np.array(self.late), 1000 * np.array(self.undrawn)
+        late, undrawn, own = (1000 * np.array(values) for values in (self.late, self.undrawn, self.own))
         return {
             "while": name,
             "seconds": float((late + TICK).sum() / 1000),
             "p99 wait (ms)": _wait(late),
             "p99 wait undrawn (ms)": _wait(undrawn),
+            "p99 wait own (ms)": _wait(own),
             "p99 tick (ms)": float(np.quantile(late, LATE)),
             "longest (ms)": float(late.max()),
             "longest undrawn (ms)": float(undrawn.max()),
+            "longest own (ms)": float(own.max()),
         }
 
 
@@ -246,6 +257,12 @@ def _cells(size: int) -> tuple[np.ndarray, np.ndarray]:
     plane, truth = simulate((1024, 1024), seed=1)
     times = -(-size // 1024)
     return np.tile(plane, (times, times))[:size, :size], np.tile(truth, (times, times))[:size, :size].astype(np.uint32)
+
+
+def _queued() -> float:
+    """Return the seconds that this thread has waited for a core so far; 0 where the system does not tell."""
+    path = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+    return int(path.read_text(encoding="ascii").split()[1]) / 1e9 if path.exists() else 0.0
 
 
 def _wait(late: np.ndarray) -> float:

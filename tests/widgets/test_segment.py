@@ -13,6 +13,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils import progress
+from qtpy.QtCore import Qt
 from tests.tasks.test_segment import make_model, stack
 
 from napari_unetseg.images.read import read_labels
@@ -460,3 +461,25 @@ def test_progress_shows_in_the_activity_dock_and_goes(make_napari_viewer, open_d
     viewer.close()
     qtbot.waitUntil(lambda: not session.job.is_running, timeout=5000)
     assert not progress._all_instances
+
+
+@pytest.mark.screen
+def test_table_and_review_are_one_click_away(make_napari_viewer, open_dock, qtbot) -> None:
+    viewer = make_napari_viewer()
+    layer = viewer.add_image(stack(20, 24), name="cells")
+    dock = open_dock(viewer)
+    viewer.window.add_dock_widget(dock)
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    viewer.layers.selection.active = layer
+    dock.refine.table.click()
+    dock.refine.table.click()
+    names = [name for name in viewer.window.dock_widgets if "Features table" in name]
+    table = viewer.window.dock_widgets[names[0]]
+    opened = getattr(table, "native", table).parent()
+    assert len(names) == 1
+    assert viewer.layers.selection.active is labels
+    assert opened.parent().dockWidgetArea(opened) == Qt.DockWidgetArea.BottomDockWidgetArea
+    dock.refine.review.click()
+    (review,) = [one for name, one in viewer.window.dock_widgets.items() if "Review" in name]
+    assert (review.labels.value(), review.image.value()) == (labels, layer)
