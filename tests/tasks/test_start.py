@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import AugmentationConfig, Recipe
+from napari_unetseg.schema.config import AugmentationConfig
 from napari_unetseg.tasks.samples import Sample
 from napari_unetseg.tasks.start import (
     STRENGTHS,
@@ -19,15 +19,13 @@ from napari_unetseg.tasks.start import (
 )
 
 
-def test_a_model_is_changed_gently(card: ModelCard) -> None:
+def test_a_model_keeps_what_it_is(card: ModelCard) -> None:
     recipe = start_recipe(card)
     assert (recipe.network, recipe.target, recipe.normalization) == (card.network, card.target, card.normalization)
-    assert recipe.learning_rate < Recipe().learning_rate
     sure = card.replace(decoding=card.decoding.replace(min_confidence=0.8, threshold=0.6))
     assert start_recipe(sure).decoding == card.decoding.replace(threshold=0.6)
     scratch = start_recipe(None, ndim=3, channels=2)
     assert (scratch.network.ndim, scratch.network.in_channels) == (3, 2)
-    assert scratch.learning_rate == Recipe().learning_rate
 
 
 @pytest.mark.parametrize(("images", "objects", "expected"), [(1, 5, 0.0), (1, 29, 0.0), (1, 30, 0.15), (2, 2, 0.15)])
@@ -35,10 +33,11 @@ def test_nothing_is_held_back_of_a_few_cells(images: int, objects: int, expected
     assert validation_share(images=images, objects=objects, share=0.15) == expected
 
 
-def test_unpainted_pixels_are_a_little_background_unless_zero_says_so() -> None:
-    recipe = fit_annotation(start_recipe(None), zero_is_background=False)
+def test_unpainted_pixels_are_a_little_background_from_scratch() -> None:
+    recipe = fit_annotation(start_recipe(None), zero_is_background=False, is_from_scratch=True)
     assert 0 < recipe.weights.unlabelled < 1
-    assert fit_annotation(recipe, zero_is_background=True).weights.unlabelled == 0
+    assert fit_annotation(recipe, zero_is_background=True, is_from_scratch=True).weights.unlabelled == 0
+    assert fit_annotation(recipe, zero_is_background=False, is_from_scratch=False).weights.unlabelled == 0
 
 
 def test_patches_fit_the_network() -> None:

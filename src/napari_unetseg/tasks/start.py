@@ -11,11 +11,9 @@ from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, Recipe
 from napari_unetseg.tasks.samples import Sample, median_size
 
-FINE_TUNING_RATE = 3e-4
-"""Peak learning rate from a trained model: it shall be changed, not forgotten."""
 UNLABELLED = 0.1
-"""Weight of unpainted pixels as background, where most cells are not painted: most of them are, and a network that is
-never shown any calls everything a cell; yet a painted cell must outweigh several unpainted ones."""
+"""Weight of unpainted pixels as background from scratch, where most cells are not painted: a network that is never
+shown any calls everything a cell. A model that knows background would unlearn the cells that nobody has painted."""
 HELD_BACK = 30
 """Objects from which on some of a single image are held back for validation; the score of one or two would say little,
 and they are missed in training."""
@@ -38,7 +36,6 @@ def start_recipe(card: ModelCard | None, *, ndim: int = 2, channels: int = 1) ->
         target=card.target,
         normalization=card.normalization,
         decoding=card.decoding.replace(min_confidence=0.0),
-        learning_rate=FINE_TUNING_RATE,
     )
 
 
@@ -47,9 +44,9 @@ def validation_share(*, images: int, objects: int, share: float) -> float:
     return share if images > 1 or objects >= HELD_BACK else 0.0
 
 
-def fit_annotation(recipe: Recipe, *, zero_is_background: bool) -> Recipe:
-    """Return the recipe for what 0 means; where that is "not annotated", unpainted pixels are a little background."""
-    weight = 0.0 if zero_is_background else UNLABELLED
+def fit_annotation(recipe: Recipe, *, zero_is_background: bool, is_from_scratch: bool) -> Recipe:
+    """Return the recipe for what 0 means; from scratch, pixels that are not annotated are a little background."""
+    weight = UNLABELLED if is_from_scratch and not zero_is_background else 0.0
     return recipe.replace(weights=recipe.weights.replace(unlabelled=weight))
 
 

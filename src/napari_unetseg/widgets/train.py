@@ -62,7 +62,8 @@ class TrainDock(TrainForm):
         images = len({id(pair.image) for pair in pairs})
         share = validation_share(images=images, objects=painted.objects, share=recipe.validation)
         computing = _settings.tiling()
-        recipe = fit_annotation(recipe, zero_is_background=self.zero.currentText() == BACKGROUND)
+        is_background, is_new = self.zero.currentText() == BACKGROUND, self.start.value() == SCRATCH
+        recipe = fit_annotation(recipe, zero_is_background=is_background, is_from_scratch=is_new)
         recipe = recipe.replace(minutes=self.minutes.value(), validation=share, precision=computing.precision)
         start = self.start.value()
         return Plan(
