@@ -21,7 +21,7 @@ from stage import DOCK, PLUGIN, WINDOW, Stage, dock_in, save
 
 IMAGES = Path(__file__).resolve().parent / "images"
 PLANE, MEMBRANE_PLANE = 16, 12
-PAINTED = {6: 4, 12: 6, 18: 4}  # number of cells by plane
+PAINTED = {6: 5, 12: 6, 18: 5}  # number of cells by plane
 SMALLEST = 150  # px; cells worth painting
 REVIEWED = 12
 MINUTES = 5.0
@@ -212,10 +212,10 @@ def is_one_cell(truth: np.ndarray) -> bool:
 
 
 def cells_in(truth: np.ndarray, count: int) -> list[int]:
-    """Return some cells of a plane, from all over it."""
+    """Return some cells of a plane, from small to large."""
     ids, sizes = np.unique(truth, return_counts=True)
-    large = ids[(ids > 0) & (sizes > SMALLEST)]
-    return [int(one) for one in large[np.linspace(0, len(large) - 1, count).astype(int)]]
+    worth = [(size, cell) for cell, size in zip(ids, sizes, strict=True) if cell and size > SMALLEST]
+    return [int(sorted(worth)[place][1]) for place in np.linspace(0, len(worth) - 1, count).astype(int)]
 
 
 def poster(shots: dict[str, Image.Image]) -> Image.Image:
