@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from stage import DOCK, PLUGIN, WINDOW, Stage, dock_in, save
+from stage import DOCK, LARGEST, PLUGIN, WINDOW, Stage, dock_in, save
 
 IMAGES = Path(__file__).resolve().parent / "images"
 PLANE, MEMBRANE_PLANE = 16, 12
@@ -47,7 +47,7 @@ def main() -> None:
         segment_with_own(stage)
         evaluate(stage)
         batch(stage)
-        save(poster(stage.shots), images / "docks.png")
+        save(poster(stage.shots), images / "docks.png", largest=2 * LARGEST)
         stage.viewer.close()
         os.chdir(images)
 

@@ -116,10 +116,10 @@ def dock_in(window: Image.Image, *, width: int = DOCK) -> Image.Image:
     return window.crop((window.width - width - 6, STATUS - 4, window.width, window.height - STATUS))
 
 
-def save(picture: Image.Image, path: Path) -> None:
+def save(picture: Image.Image, path: Path, *, largest: int = LARGEST) -> None:
     """Write a small PNG: with as many colours as fit."""
     for colours in (256, 128, 64):
         picture.quantize(colours, kmeans=4, dither=Image.Dither.NONE).save(path, optimize=True)
-        if path.stat().st_size < LARGEST:
+        if path.stat().st_size < largest:
             break
     print(f"{path.name}: {path.stat().st_size / 1024:.0f} KiB", flush=True)
