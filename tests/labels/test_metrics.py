@@ -123,6 +123,16 @@ def test_ignored_pixels_count_for_nothing():
     assert everything["pixel_accuracy"] is None
 
 
+def test_an_object_mostly_on_ignored_pixels_is_not_spurious():
+    truth = np.array([[1, 1, 0, 0, -1, -1, -1]])
+    neighbour, intruder = np.array([[1, 1, 0, 2, 2, 2, 2]]), np.array([[1, 1, 2, 2, 2, 0, 0]])
+    assert score(neighbour, truth).mean_ap == 1
+    assert score(intruder, truth).mean_ap == 0.5
+    merged = np.array([[1, 1, 1, 1, 1, 1, 1]])
+    assert score(merged, truth).counts[0].ap == 1  # of what is known it covers the half
+    assert score(merged[:, :5], truth[:, :5]).counts[1].ap == 0
+
+
 def test_volumes_and_series_work():
     truth = np.zeros((2, 3, 4, 4), np.uint16)
     truth[:, 1, 1:3, 1:3] = 1

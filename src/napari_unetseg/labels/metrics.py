@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetseg.labels.confusion import confusion_scores, dice
-from napari_unetseg.labels.ids import check_ids
+from napari_unetseg.labels.ids import IGNORE, check_ids, compact
 from napari_unetseg.labels.overlap import Overlaps, count_overlaps
 from napari_unetseg.schema.errors import InputError
 
@@ -73,7 +73,10 @@ class ImageScores:
 
 
 def score(predicted: NDArray[Any], truth: NDArray[Any]) -> ImageScores:
-    """Compare one label map with its truth; pixels where the truth is -1 count for nothing."""
+    """Compare one label map with its truth; pixels where the truth is -1 count for nothing.
+
+    Predicted objects that lie there with more than half of their pixels count for nothing either.
+    """
     return score_pairs(overlaps_with_truth(predicted, truth))
 
 
@@ -102,7 +105,20 @@ def overlaps_with_truth(predicted: NDArray[Any], truth: NDArray[Any]) -> Overlap
         )
     if check_ids(predicted)[0] < 0:
         raise InputError("a prediction cannot hold -1 (ignore), only the truth can; set those pixels to 0")
-    return count_overlaps(truth, predicted)
+    return count_overlaps(truth, _without_unknown(predicted, truth))
+
+
+def _without_unknown(predicted: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
+    """Remove predicted objects that lie mostly where the truth is -1: whether they are right nobody knows."""
+    is_unknown = truth == IGNORE
+    if not is_unknown.any():
+        return predicted
+    objects, ids = compact(predicted)
+    area = np.bincount(objects.ravel(), minlength=len(ids))
+    unknown = np.bincount(objects[is_unknown], minlength=len(ids))
+    is_kept = 2 * unknown <= area
+    is_kept[0] = True
+    return np.where(is_kept[objects], predicted, 0)
 
 
 def matched_pairs(pairs: Overlaps) -> NDArray[np.intp]:
