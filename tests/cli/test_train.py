@@ -81,7 +81,9 @@ def test_twenty_minutes_unless_told_otherwise():
 def test_unlabelled_reaches_the_recipe(run, images, truth):
     result = run("train", images, truth, "-o", "m.safetensors", "--steps", 1, "--unlabelled", *TINY)
     assert result.code == 0, result.err
-    assert read_card("m.safetensors").training.recipe.unlabelled_is_background is False
+    recipe = read_card("m.safetensors").training.recipe
+    assert recipe.unlabelled_is_background is False
+    assert recipe.weights.unlabelled > 0
 
 
 def test_from_takes_network_and_target_of_the_model(run, images, truth, model):

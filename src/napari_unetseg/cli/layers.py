@@ -32,7 +32,8 @@ class RecipeLayers:
 
     def recipe(self, model: Model | None, *, in_channels: int | None = None) -> Recipe:
         """Return the recipe for images of `in_channels`."""
-        layers: list[Mapping[str, Any]] = [{} if model is None else _recipe_of(model), self.file, self.given]
+        base = self._from_scratch() if model is None else _recipe_of(model)
+        layers: list[Mapping[str, Any]] = [base, self.file, self.given]
         if in_channels is not None and model is None:
             layers.insert(0, {"network": {"in_channels": in_channels}})
         recipe = make_recipe(layers, where=self.where)
@@ -41,6 +42,15 @@ class RecipeLayers:
         if recipe.steps is None and recipe.minutes is None:
             recipe = recipe.replace(minutes=20.0)
         return recipe
+
+    def _from_scratch(self) -> dict[str, Any]:
+        """Return the settings that suit the annotation when nothing has been learnt yet."""
+        from napari_unetseg.schema.config import Recipe
+        from napari_unetseg.tasks.start import fit_annotation
+
+        is_background = {"unlabelled_is_background": True, **self.file, **self.given}["unlabelled_is_background"]
+        recipe = fit_annotation(Recipe(), zero_is_background=bool(is_background), is_from_scratch=True)
+        return recipe.model_dump(include={"weights"})
 
 
 def _without_nones(given: Mapping[str, Any]) -> dict[str, Any]:

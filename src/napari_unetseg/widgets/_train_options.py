@@ -46,9 +46,7 @@ class TrainOptions(QObject):
             labels={"ndim": "Dimensions", "width": "Width", "depth": "Depth"},
         )
         self.loss = Form(LossConfig(), ["kind"], labels={"kind": "Loss"})
-        self.weights = Form(
-            WeightConfig(), ["w0", "sigma"], labels={"w0": "Gap weight (w0)", "sigma": "Reach (sigma)"}
-        )
+        self.weights = Form(WeightConfig(), ["w0", "sigma"], labels={"w0": "Gap weight (w0)", "sigma": "Reach (sigma)"})
         self.run = Form(
             recipe,
             ["steps", "batch", "learning_rate", "validation"],
