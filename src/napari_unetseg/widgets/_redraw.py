@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import numpy as np
 from napari.layers import Labels
+from napari.utils.colormaps import label_colormap
 
 Box = tuple[slice, ...]
 BAND = 2**20
@@ -42,6 +44,13 @@ class Redraw:
     def clear(self) -> None:
         """Forget what was noted: all is shown otherwise."""
         self._bands.clear()
+
+
+def warm_up() -> None:
+    """Let napari compile what colours labels, which takes it half a second, before the main thread needs it."""
+    colormap = label_colormap()
+    if hasattr(colormap, "_data_to_texture"):
+        colormap._data_to_texture(np.zeros((1, 1), np.uint32))
 
 
 def _can_show_parts(layer: Labels) -> bool:

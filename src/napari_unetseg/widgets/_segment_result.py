@@ -14,7 +14,7 @@ from napari_unetseg.images.budget import available_memory
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import LabelsPart
 from napari_unetseg.widgets import _layers
-from napari_unetseg.widgets._redraw import Redraw
+from napari_unetseg.widgets._redraw import Redraw, warm_up
 
 ROLE = "result"
 UNDOABLE = 2**29
@@ -53,11 +53,12 @@ class Result:
         """Whether anything was written for good."""
         self._active: Layer | None = None  # before ours was added
         self._before: np.ndarray | None = None
-        self._unfinished: tuple[tuple[slice, ...], np.ndarray] | None = None
+        self._unfinished: tuple[tuple[slice, ...], np.ndarray | int] | None = None
         self._written = Redraw()
 
     def remember(self) -> None:
         """Keep what is there now for the undo step; called off the main thread, before anything is written."""
+        warm_up()
         self.highest = int(self.canvas.max(initial=0))
         if self._before is None and self.layer is not None and 2 * self.array[self.index].nbytes <= UNDOABLE:
             self._before = self.array[self.index].copy()
@@ -72,12 +73,20 @@ class Result:
         view = self.canvas[self.box]
         frame = (*part.region[:2], slice(None), slice(None))
         if not part.is_final and self._unfinished is None:
-            self._unfinished = frame, view[frame].copy()
+            self._unfinished = frame, self._was(frame)
         view[part.region] = part.labels
         self._written.add(self._place(part.region))
         self.highest = max(self.highest, int(part.labels.max(initial=0)))
         if part.is_final:
             self._unfinished, self.is_touched = None, True
+
+    def _was(self, frame: tuple[slice, ...]) -> np.ndarray | int:
+        """Return what a plane or volume of the region held before the run, without copying a large one again."""
+        if self.is_new:
+            return 0
+        if self._before is not None:
+            return to_canonical(self._before, axes=self.axes)[:, 0][frame]
+        return self.canvas[self.box][frame].copy()
 
     def take_back(self) -> None:
         """Put back what was there before the plane or volume that was not completed."""

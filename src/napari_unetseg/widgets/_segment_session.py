@@ -219,8 +219,6 @@ class SegmentSession(Session):
             case LabelsPart():
                 self._finished_frames += event.is_final
                 self.write(event)
-                if self.result.layer is None:
-                    self.result.show(self.viewer)
             case Note() if event.message:
                 self._notes.append(event.message)
 
@@ -279,7 +277,11 @@ class SegmentSession(Session):
         self.changed.emit()
 
     def _on_redraw_timeout(self) -> None:
-        if self.result is not None and self.viewer is not None and self.result.redraw(self.viewer):
+        if self.result is None or self.viewer is None:
+            return
+        if self.result.layer is None:  # on its own: adding a large layer takes napari some tenths of a second
+            self.result.show(self.viewer)
+        elif self.result.redraw(self.viewer):
             self._rest.start()
 
     def _close_bar(self) -> None:
