@@ -39,8 +39,8 @@ class PreviewLayer:
         layer = self._layer
         if layer is not None and layer in viewer.layers and layer.ndim == data.ndim:
             layer.data = data
-            for name, value in place.transform.items():
-                if name not in ("units", "axis_labels"):
+            for name, value in place.transform.items():  # each that is set draws the outlines anew
+                if name not in ("units", "axis_labels") and not _is_same(value, getattr(layer, name)):
                     setattr(layer, name, value)
             return
         with keeping_selection(viewer):
@@ -49,6 +49,12 @@ class PreviewLayer:
         layer.contour = CONTOUR
         layer.editable = False
         self._layer = layer
+
+
+def _is_same(first: Any, second: Any) -> bool:
+    """Compare two parts of a layer's transform."""
+    matrices = (getattr(one, "affine_matrix", one) for one in (first, second))
+    return np.array_equal(*matrices)
 
 
 class TrainPreviews(QObject):

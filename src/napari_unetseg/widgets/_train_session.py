@@ -22,6 +22,7 @@ from napari_unetseg.tasks.live import Live
 from napari_unetseg.tasks.pairs import Pairs, Reading
 from napari_unetseg.tasks.start import fit_patch
 from napari_unetseg.widgets import _models
+from napari_unetseg.widgets._redraw import warm_up
 from napari_unetseg.widgets._session import Session
 from napari_unetseg.widgets._train_layers import LayerPair, take_field, take_labels, take_pair
 from napari_unetseg.widgets._train_previews import PreviewLayer, TrainPreviews
@@ -104,6 +105,7 @@ class TrainSession(Session):
             from napari_unetseg.tasks import train
             from napari_unetseg.tasks.model import load_model
 
+            warm_up()
             output.parent.mkdir(parents=True, exist_ok=True)
             start = None if plan.model is None else load_model(plan.model)
             found = yield from samples.load()
