@@ -33,7 +33,7 @@ from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.pairs import Pair, Pairs, Reading
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample
-from napari_unetseg.tasks.start import fit_annotation, fit_patch, start_recipe, validation_share
+from napari_unetseg.tasks.start import fit_annotation, start_recipe, validation_share
 
 SCRATCH = "scratch"
 PAINTED = ("5", "20", "all", "5 images")
@@ -131,7 +131,7 @@ def _train(given: list[tuple[Sample, np.ndarray]], *, path: Path, minutes: float
     sources = [from_array(sample.image[0], axes="YX", name=sample.name) for sample, _ in given]
     pairs = Pairs([Pair(source, labels) for source, (_, labels) in zip(sources, given, strict=True)], reading=reading)
     found = finish(pairs.load())
-    job = train.run(found, recipe=fit_patch(recipe, found), output=path, start=model, live=Live(scores_training=True))
+    job = train.run(found, recipe=recipe, output=path, start=model, live=Live(scores_training=True))
     for event in job:
         if isinstance(event, Note):
             print(event.message, flush=True)

@@ -17,7 +17,7 @@ PLAIN = AugmentationConfig(
 
 def sampler(samples: list[Sample], recipe: Recipe) -> PatchSampler:
     ready = prepare(samples, ndim=2, channels=1, config=NormalizationConfig())
-    return PatchSampler(ready, recipe=recipe, patch=recipe.patch or (48, 48))
+    return PatchSampler(ready, recipe=recipe.replace(patch=recipe.patch or (48, 48)))
 
 
 def test_a_batch_depends_on_its_step_alone(samples: list[Sample], recipe: Recipe) -> None:
@@ -72,15 +72,23 @@ def test_unlabelled_pixels_far_from_paint_weigh_nothing(samples: list[Sample], r
 
 
 @pytest.mark.parametrize(
-    ("shape", "divisor", "expected"),
-    [((64, 64), (4, 4), (64, 64)), ((1022, 1024), (16, 16), (256, 256)), ((10, 300), (16, 16), (16, 256)),
-     ((20, 200, 200), (4, 16, 16), (20, 96, 96))],
+    ("shape", "edge", "expected"),
+    [((300, 300), 4, (128, 128)), ((300, 300), 40, (224, 224)), ((300, 300), 90, (256, 256)),
+     ((64, 300), 40, (64, 224)), ((10, 300), 9, (16, 128)), ((250, 250), 90, (240, 240)),
+     ((40, 200, 200), 12, (16, 72, 72)), ((12, 200, 200), 12, (8, 72, 72)), ((40, 200, 200), 40, (32, 128, 128))],
 )  # fmt: skip
-def test_the_patch_follows_the_images(
-    shape: tuple[int, ...], divisor: tuple[int, ...], expected: tuple[int, ...]
+def test_the_patch_is_five_objects_wide_and_no_larger_than_the_image(
+    shape: tuple[int, ...], edge: int, expected: tuple[int, ...]
 ) -> None:
-    sample = Sample(np.zeros((1, *shape), np.uint8), np.zeros(shape, np.int32), "a")
-    assert choose_patch([sample], divisor=divisor) == expected
+    labels = np.zeros(shape, np.int32)
+    labels[(slice(edge),) * len(shape)] = 1
+    sample = Sample(labels[None], labels, "a")
+    assert choose_patch([sample], divisor=(16, 16) if len(shape) == 2 else (8, 8, 8)) == expected
+
+
+def test_the_patch_without_objects_is_the_smallest() -> None:
+    sample = Sample(np.zeros((1, 300, 300), np.uint8), np.zeros((300, 300), np.int32), "a")
+    assert choose_patch([sample], divisor=(16, 16)) == (128, 128)
 
 
 def test_distances_respect_the_pixel_size(recipe: Recipe) -> None:
@@ -94,7 +102,7 @@ def test_distances_respect_the_pixel_size(recipe: Recipe) -> None:
     for pixel_size in ((0.2, 0.2, 0.2), (1.0, 0.2, 0.2)):
         sample = Sample(image, labels, "slabs", pixel_size=pixel_size)
         ready = prepare([sample], ndim=3, channels=1, config=NormalizationConfig())
-        sampler_3d = PatchSampler(ready, recipe=recipe, patch=(16, 16, 16))
+        sampler_3d = PatchSampler(ready, recipe=recipe)
         background = sampler_3d.batch(0).classes == 0
         heaviest.append(float(sampler_3d.batch(0).weights[background].max()))
     assert heaviest[0] > heaviest[1] + 1

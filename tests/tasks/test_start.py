@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import AugmentationConfig
-from napari_unetseg.tasks.samples import Sample
 from napari_unetseg.tasks.start import (
     STRENGTHS,
     fit_annotation,
-    fit_patch,
     patch_of,
     start_recipe,
     strengthened,
@@ -43,15 +40,6 @@ def test_unpainted_pixels_are_a_little_background_from_scratch() -> None:
 def test_patches_fit_the_network() -> None:
     assert patch_of(200, ndim=2, divisor=16) == (192, 192)
     assert patch_of(5, ndim=3, divisor=8) == (8, 8, 8)
-
-
-@pytest.mark.parametrize(("edge", "expected"), [(4, 128), (40, 224), (90, 256)])
-def test_patches_are_about_five_objects_wide(edge: int, expected: int) -> None:
-    labels = np.zeros((300, 300), np.int64)
-    labels[:edge, :edge], labels[100 : 100 + edge, :edge] = 2**40, 7
-    recipe = fit_patch(start_recipe(None), [Sample(labels[None], labels, "a")])
-    assert recipe.patch == (expected, expected)
-    assert fit_patch(recipe.replace(patch=(64, 64)), []).patch == (64, 64)
 
 
 @pytest.mark.parametrize("factor", STRENGTHS.values())

@@ -9,7 +9,7 @@ from napari_unetseg.networks.unet import UNet
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
-__all__ = ["Network", "build", "describe", "names"]
+__all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _ARCHITECTURES: dict[str, type[Network]] = {"unet": UNet}
 
@@ -37,6 +37,12 @@ def describe() -> list[dict[str, str | int]]:
         }
         for name in names()
     ]
+
+
+def divisor(config: NetworkConfig) -> tuple[int, ...]:
+    """Return what the network's input must be a multiple of, per spatial axis."""
+    with torch.device("meta"):
+        return build(config).divisor
 
 
 def _parameters(config: NetworkConfig) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from napari_unetseg.labels.targets import BACKGROUND, Targets, make_targets
 from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
 from napari_unetseg.schema.config import Recipe
-from napari_unetseg.tasks.samples import Sample, common_pixel_size
+from napari_unetseg.tasks.samples import Sample, common_pixel_size, median_size
 
 PREFETCH = 3  # batches prepared ahead of the device
 AROUND_OBJECT = 0.5  # share of the patches that hold an object for certain
 AROUND_PAINTED = 0.9  # the same where 0 means "not annotated"
 AROUND_KNOWN = 0.75  # the same in a partly painted image; the others hold a pixel known to be something
+OBJECTS_ACROSS = 5  # of a patch whose size is not given
+EDGES = {2: (128, 256), 3: (64, 128)}  # its smallest and largest edge, by dimensions
 MARGIN = 0.2  # share of the patch read around it, so that rotation and shear rarely meet the mirrored rim
 
 
@@ -42,22 +45,30 @@ class Batch:
 
 
 def choose_patch(samples: Sequence[Sample], *, divisor: tuple[int, ...]) -> tuple[int, ...]:
-    """Return patch edges that most images fill: at most 256 in 2D and 32 x 96 x 96 in 3D, multiples of `divisor`."""
-    largest = (256, 256) if len(divisor) == 2 else (32, 96, 96)
+    """Return patch edges about five objects wide, as most images fill, in Z a quarter; multiples of `divisor`.
+
+    No larger than that: small patches make many steps in the time there is. The labels must be compact.
+    """
+    size, ndim = median_size(samples), len(divisor)
+    diameter = 2 * math.sqrt(size / math.pi) if ndim == 2 else 2 * math.cbrt(0.75 * size / math.pi)
+    smallest, largest = EDGES[ndim]
+    edge = min(largest, max(smallest, OBJECTS_ACROSS * diameter))
+    wanted = (edge, edge) if ndim == 2 else (edge / 4, edge, edge)
     typical = np.median([sample.labels.shape for sample in samples], axis=0)
     return tuple(
-        max(step, int(min(limit, size)) // step * step)
-        for limit, size, step in zip(largest, typical, divisor, strict=True)
+        step * max(1, min(round(length / step), int(size) // step))
+        for length, size, step in zip(wanted, typical, divisor, strict=True)
     )
 
 
 class PatchSampler:
     """Draws batches from samples; `batch(step)` gives the same tensors whenever and wherever it is called."""
 
-    def __init__(self, samples: Sequence[Sample], *, recipe: Recipe, patch: tuple[int, ...]) -> None:
+    def __init__(self, samples: Sequence[Sample], *, recipe: Recipe) -> None:
+        assert recipe.patch is not None, "choose_patch gives one"
         self.samples = samples
         self.recipe = recipe
-        self.patch = patch
+        self.patch = recipe.patch
         areas = np.sqrt([float(np.prod(sample.labels.shape)) for sample in samples])
         self.chances = areas / areas.sum()  # larger images more often, though less than their size says
         self.objects = [_centres(sample.labels) for sample in samples]

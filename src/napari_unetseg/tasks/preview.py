@@ -10,13 +10,13 @@ import numpy as np
 
 from napari_unetseg.labels.targets import make_targets
 from napari_unetseg.labels.weights import weight_map
+from napari_unetseg.networks import registry
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.tasks.pairs import Pairs
-from napari_unetseg.tasks.patches import PatchSampler
+from napari_unetseg.tasks.patches import PatchSampler, choose_patch
 from napari_unetseg.tasks.samples import Sample, prepare
-from napari_unetseg.tasks.start import fit_patch
 
 PATCHES = 16
 GAP = 4  # pixels between two patches
@@ -99,6 +99,6 @@ def _ready(pairs: Pairs, *, recipe: Recipe) -> Generator[Event, None, list[Sampl
 
 
 def _sampler(samples: Sequence[Sample], *, recipe: Recipe) -> PatchSampler:
-    recipe = fit_patch(recipe, samples)
-    assert recipe.patch is not None  # it fits now
-    return PatchSampler(samples, recipe=recipe, patch=recipe.patch)
+    if recipe.patch is None:
+        recipe = recipe.replace(patch=choose_patch(samples, divisor=registry.divisor(recipe.network)))
+    return PatchSampler(samples, recipe=recipe)

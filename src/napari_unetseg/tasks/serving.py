@@ -92,7 +92,7 @@ def _take_over(fresh: Sequence[Sample], *, data: Data, recipe: Recipe, step: int
     objects = sum(int(np.count_nonzero(np.unique(sample.labels) > 0)) for sample in training)
     if not objects:
         raise InputError("no object is left to learn from; paint some again")
-    data.sampler = PatchSampler(training, recipe=recipe, patch=data.sampler.patch)
+    data.sampler = PatchSampler(training, recipe=recipe)
     data.held = renew(data.held, ready)
     record = data.card.training
     assert record is not None  # set by record.describe

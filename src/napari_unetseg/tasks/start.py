@@ -1,15 +1,9 @@
-"""The recipe to start from: what suits the model, the painted objects and the time a person has."""
+"""The recipe to start from: what suits the model and what is painted."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import replace
-
-from napari_unetseg.labels.ids import compact
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, Recipe
-from napari_unetseg.tasks.samples import Sample, median_size
 
 UNLABELLED = 0.1
 """Weight of unpainted pixels as background from scratch, where most cells are not painted: a network that is never
@@ -17,9 +11,6 @@ shown any calls everything a cell. A model that knows background would unlearn t
 HELD_BACK = 30
 """Objects from which on some of a single image are held back for validation; the score of one or two would say little,
 and they are missed in training."""
-OBJECTS_ACROSS = 5
-EDGES = {2: (128, 256), 3: (64, 128)}
-"""Smallest and largest patch that is chosen, by dimensions."""
 STRENGTHS = {"none": 0.0, "light": 0.5, "normal": 1.0, "strong": 1.5}
 """What a person calls the strength of augmentation, and the factor it means."""
 
@@ -55,18 +46,6 @@ def patch_of(edge: int, *, ndim: int, divisor: int) -> tuple[int, ...]:
     plane = max(1, round(edge / divisor)) * divisor
     depth = max(1, round(edge / 4 / divisor)) * divisor
     return (plane, plane) if ndim == 2 else (depth, plane, plane)
-
-
-def fit_patch(recipe: Recipe, samples: Sequence[Sample]) -> Recipe:
-    """Return the recipe with patches about five objects wide, unless it has a size: small ones make many steps."""
-    if recipe.patch is not None:
-        return recipe
-    size = median_size([replace(sample, labels=compact(sample.labels)[0]) for sample in samples])
-    ndim, depth = recipe.network.ndim, recipe.network.depth
-    diameter = 2 * math.sqrt(size / math.pi) if ndim == 2 else 2 * math.cbrt(0.75 * size / math.pi)
-    smallest, largest = EDGES[ndim]
-    edge = min(largest, max(smallest, OBJECTS_ACROSS * diameter))
-    return recipe.replace(patch=patch_of(round(edge), ndim=ndim, divisor=2**depth))
 
 
 def strengthened(augmentation: AugmentationConfig, *, factor: float) -> AugmentationConfig:

@@ -92,7 +92,8 @@ def run(
     if recipe.fit_sizes:
         recipe = recipe.replace(decoding=fit_sizes(recipe.decoding, training))
         yield Note(f"objects under {counted(recipe.decoding.min_size, 'pixel')} are dropped (an eighth of the median)")
-    patch = recipe.patch or choose_patch(training, divisor=network.divisor)
+    if recipe.patch is None:
+        recipe = recipe.replace(patch=choose_patch(training, divisor=network.divisor))
     data_sha256 = fingerprint([*training, *held])
     run_ = _set_up(network, recipe=recipe, start=start, device=place)
     if resume:
@@ -107,7 +108,7 @@ def run(
         )
         yield Note(f"resumed at step {run_.progress.step}")
     card = record.describe(recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts)
-    data = Data(PatchSampler(training, recipe=recipe, patch=patch), held, card)
+    data = Data(PatchSampler(training, recipe=recipe), held, card)
     job = _loop(run_, data=data, live=live or Live(), recipe=recipe, output=output, device=place)
     yield from run_.clock.through(job)
     checkpoint.path_for(output).unlink(missing_ok=True)

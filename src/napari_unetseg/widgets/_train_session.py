@@ -20,7 +20,6 @@ from napari_unetseg.schema.events import Event, Previewed, Saved, StepDone
 from napari_unetseg.tasks.history import History
 from napari_unetseg.tasks.live import Live
 from napari_unetseg.tasks.pairs import Pairs, Reading
-from napari_unetseg.tasks.start import fit_patch
 from napari_unetseg.widgets import _models
 from napari_unetseg.widgets._redraw import warm_up
 from napari_unetseg.widgets._session import Session
@@ -110,8 +109,9 @@ class TrainSession(Session):
             start = None if plan.model is None else load_model(plan.model)
             found = yield from samples.load()
             options = {"output": output, "start": start, "device": plan.device, "live": live, "data": names}
-            recipe = fit_patch(plan.recipe, found)
-            return (yield from train.run(found, recipe=recipe, description=f"trained in napari on {names}", **options))
+            return (
+                yield from train.run(found, recipe=plan.recipe, description=f"trained in napari on {names}", **options)
+            )
 
         self._live = live
         self._labels = [pair.labels for pair in pairs]
