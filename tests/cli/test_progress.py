@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from napari_unetseg.cli.progress import Progress, drive, duration
+from napari_unetseg.cli.progress import Progress, drive
 from napari_unetseg.cli.report import Report
 from napari_unetseg.schema.events import ItemDone, Note, StepDone, TileDone, Validated
 
@@ -109,11 +109,3 @@ def test_a_terminal_gets_a_bar(monkeypatch):
     text = terminal.getvalue()
     assert " 50% |####" in text
     assert "said above the bar\n" in text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.42, "0.4 s"), (9.7, "10 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
-)
-def test_duration(seconds, text):
-    assert duration(seconds) == text

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from napari_unetseg.cli.table import table
+from napari_unetseg.cli.table import WIDTH, table, wrapped
+from napari_unetseg.models import library
+from napari_unetseg.models.facts import main_facts
+from napari_unetseg.models.file import read_card
 
 
 def test_words_to_the_left_numbers_to_the_right():
@@ -17,3 +20,14 @@ def test_words_to_the_left_numbers_to_the_right():
 
 def test_no_rows_give_the_head():
     assert table([], head=("file", "n")) == "file  n\n----  -"
+
+
+def test_a_long_text_goes_on_in_rows_without_a_name():
+    rows = wrapped({"name": "toy", "description": "word " * 60, "file": "a"})
+    assert [name for name, _ in rows] == ["name", "description", "", "", "", "file"]
+    assert max(len(text) for _, text in rows) <= WIDTH
+
+
+def test_the_bundled_models_fit_on_one_screen():
+    for path in library.bundled().values():
+        assert len(wrapped(main_facts(read_card(path), path=path))) <= 20

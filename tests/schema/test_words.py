@@ -1,10 +1,10 @@
-"""Numbers with their nouns."""
+"""Numbers with their nouns, and times."""
 
 from __future__ import annotations
 
 import pytest
 
-from napari_unetseg.schema.words import counted
+from napari_unetseg.schema.words import counted, duration
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,21 @@ def test_one_is_singular(number: float, noun: str, text: str) -> None:
 
 def test_a_plural_of_its_own() -> None:
     assert counted(3, "axis", "axes") == "3 axes"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "0 s"),
+        (0.42, "0.4 s"),
+        (5, "5 s"),
+        (9.7, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (3599.7, "1 h 00 min"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_durations_are_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

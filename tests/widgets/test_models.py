@@ -6,11 +6,12 @@ import base64
 from pathlib import Path
 
 import pytest
-from qtpy.QtWidgets import QApplication, QFileDialog, QPlainTextEdit
+from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
 
 from napari_unetseg.models import file, library
 from napari_unetseg.schema.errors import ModelFileError
 from napari_unetseg.widgets import _models
+from napari_unetseg.widgets._card import CardDialog
 from napari_unetseg.widgets._models import BROWSE, ModelChooser, announce_model, summary_of
 
 PNG = base64.b64encode(
@@ -150,9 +151,16 @@ def test_a_chooser_that_is_gone_hears_no_news(own, qtbot) -> None:
     announce_model(own)
 
 
-def test_the_whole_card_can_be_read(chooser, qtbot) -> None:
+def test_the_card_can_be_read_in_brief_and_in_full(chooser) -> None:
     chooser.set_value("mine")
     chooser.details.click()
-    text = chooser.findChildren(QPlainTextEdit)[-1].toPlainText()
-    assert '"licence": "BSD-3-Clause"' in text
-    assert PNG not in text
+    dialog = chooser.findChildren(CardDialog)[-1]
+    texts = [label.text() for label in dialog.facts.findChildren(QLabel)]
+    assert {"description", "<b>cells</b>", "licence", "BSD-3-Clause"} <= set(texts)
+    assert any(not label.pixmap().isNull() for label in dialog.facts.findChildren(QLabel))
+    assert dialog.settings.isHidden()
+    dialog.more.click()
+    assert not dialog.settings.isHidden()
+    assert dialog.facts.isHidden()
+    assert "network.width = 2" in dialog.settings.toPlainText()
+    assert PNG not in dialog.settings.toPlainText()

@@ -49,9 +49,9 @@ def show(
     verbose: VerboseFlag = False,
 ) -> None:
     """Show what a model's file says about it: what it is for, training, scores, licence."""
-    from napari_unetseg.cli.card import every_field, main_facts
-    from napari_unetseg.cli.table import table
+    from napari_unetseg.cli.table import table, wrapped
     from napari_unetseg.models import library
+    from napari_unetseg.models.facts import every_field, main_facts
     from napari_unetseg.models.file import read_card
 
     with reporting(as_json=as_json, verbose=verbose) as report:
@@ -59,7 +59,8 @@ def show(
         card = read_card(path)
         fields = card.model_dump(mode="json")
         is_full = full or verbose
-        report.say(table(every_field(fields) if is_full else main_facts(card, path=path), head=("field", "value")))
+        rows = every_field(fields) if is_full else wrapped(main_facts(card, path=path))
+        report.say(table(rows, head=("field", "value")))
         if not is_full:
             report.say("\nevery field and setting: --full")
         report.finish({"path": path, **fields})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from napari_unetseg.cli.report import Report, printable
 from napari_unetseg.schema.events import Event, ItemDone, Note, Saved, StepDone, TileDone, Validated
+from napari_unetseg.schema.words import duration
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -133,15 +134,3 @@ class Progress:
         self._bar.clear()
         action()
         self._bar.refresh()
-
-
-def duration(seconds: float) -> str:
-    """Return `seconds` as people say them: 0.4 s, 45 s, 3 min 20 s, 2 h 05 min."""
-    whole = round(seconds)
-    if whole < 10:
-        return f"{seconds:.1f} s"
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -160,9 +160,8 @@ def _row(item: ItemDone, *, path: Path) -> dict[str, Any]:
 
 
 def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None:
-    from napari_unetseg.cli.progress import duration
     from napari_unetseg.cli.table import table
-    from napari_unetseg.schema.words import counted
+    from napari_unetseg.schema.words import counted, duration
 
     lines = [
         (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
+
+WIDTH = 96  # characters of a text in a table
 
 
 def table(rows: Sequence[Sequence[object]], *, head: Sequence[str]) -> str:
@@ -14,6 +17,15 @@ def table(rows: Sequence[Sequence[object]], *, head: Sequence[str]) -> str:
     ]
     lines = ["  ".join(_fit(row[i], widths[i], right=is_number[i]) for i in range(len(head))).rstrip() for row in cells]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def wrapped(facts: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return names and texts as rows; a long text goes on in rows without a name."""
+    rows = []
+    for name, text in facts.items():
+        lines = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+        rows += [(name if not index else "", line) for index, line in enumerate(lines)]
+    return rows
 
 
 def _text(value: object) -> str:

@@ -223,9 +223,8 @@ def _run(
 
 
 def _tell(card: ModelCard, output: Path, *, report: Report) -> None:
-    from napari_unetseg.cli.progress import duration
     from napari_unetseg.cli.table import table
-    from napari_unetseg.schema.words import counted
+    from napari_unetseg.schema.words import counted, duration
 
     record = card.training
     assert record is not None  # written by the task

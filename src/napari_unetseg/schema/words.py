@@ -7,3 +7,16 @@ def counted(number: float, noun: str, plural: str = "") -> str:
     """Return the number with its noun: "1 image", "2 images", "1,200 objects", "0 boxes" (given as plural)."""
     digits = f"{number:,}" if isinstance(number, int) else f"{number:g}"
     return f"{digits} {noun if number == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return `seconds` as people say them: 0.4 s, 5 s, 45 s, 3 min 20 s, 2 h 05 min."""
+    seconds = max(0.0, seconds)
+    whole = round(seconds)
+    if whole < 10 and whole != seconds:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -15,10 +15,9 @@ from napari_unetseg.images.results import Format, results_of
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, ItemDone, Note, TileDone
-from napari_unetseg.schema.words import counted
+from napari_unetseg.schema.words import counted, duration
 from napari_unetseg.widgets._files import Opened, add_files, read_files, shown_as
 from napari_unetseg.widgets._job import Task
-from napari_unetseg.widgets._progress import duration
 from napari_unetseg.widgets._session import Session
 
 State = Literal["waiting", "has result", "running", "done", "failed"]

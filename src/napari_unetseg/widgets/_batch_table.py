@@ -9,9 +9,9 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from napari_unetseg.schema.words import duration
 from napari_unetseg.widgets._batch_session import BatchSession, Row
 from napari_unetseg.widgets._message import COLOURS, in_dock_words
-from napari_unetseg.widgets._progress import duration
 
 HEAD = ("Image", "State", "Objects", "Time")
 TIPS = (

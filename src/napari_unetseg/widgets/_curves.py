@@ -6,8 +6,8 @@ from typing import Any
 
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
+from napari_unetseg.schema.words import duration
 from napari_unetseg.tasks.history import History
-from napari_unetseg.widgets._progress import duration
 
 LOSS, SCORE = "#e69f00", "#56b4e9"  # Okabe and Ito: told apart by colour-blind people, on dark and on light
 HEIGHT = 110

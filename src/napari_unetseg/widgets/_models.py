@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
-    QDialog,
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -23,6 +19,7 @@ from napari_unetseg.models import file, library
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.errors import UnetSegError
 from napari_unetseg.widgets import _settings
+from napari_unetseg.widgets._card import picture_of, show_card
 
 BROWSE = "Choose a file…"
 THUMBNAIL = 48  # px on screen
@@ -164,26 +161,14 @@ class ModelChooser(QWidget):
             self.summary.setText(str(error))
             return
         self.summary.setText(summary_of(self.card))
-        pixmap = _picture_of(self.card)
+        pixmap = picture_of(self.card, edge=THUMBNAIL)
         self.picture.setPixmap(pixmap)
         self.picture.setVisible(not pixmap.isNull())
 
     def _on_details_clicked(self) -> None:
-        if self.card is not None:
-            show_card(self.card, parent=self)
-
-
-def _picture_of(card: ModelCard) -> QPixmap:
-    """Return the card's picture; an empty one where there is none or it cannot be read."""
-    pixmap = QPixmap()
-    try:
-        is_read = bool(card.thumbnail) and pixmap.loadFromData(base64.b64decode(card.thumbnail))
-    except ValueError:  # letters of base64, but not in fours
-        is_read = False
-    keep = Qt.AspectRatioMode.KeepAspectRatio
-    return (
-        pixmap.scaled(THUMBNAIL, THUMBNAIL, keep, Qt.TransformationMode.SmoothTransformation) if is_read else QPixmap()
-    )
+        path = self.value()
+        if self.card is not None and isinstance(path, Path):
+            show_card(self.card, path=path, parent=self)
 
 
 def summary_of(card: ModelCard) -> str:
@@ -196,16 +181,3 @@ def summary_of(card: ModelCard) -> str:
     if record and "ap0.50" in record.scores:
         facts.append(f"AP@0.5 {record.scores['ap0.50']:.2f} on {record.validation_images} images")
     return "\n".join([*parts, " · ".join(facts)])
-
-
-def show_card(card: ModelCard, *, parent: QWidget) -> None:
-    """Open a window with the whole card."""
-    dialog = QDialog(parent)
-    dialog.setWindowTitle(f"Model '{card.name}'")
-    text = QPlainTextEdit(card.model_dump_json(indent=2, exclude={"thumbnail"}))
-    text.setReadOnly(True)
-    layout = QVBoxLayout(dialog)
-    layout.addWidget(text)
-    dialog.resize(640, 520)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.show()

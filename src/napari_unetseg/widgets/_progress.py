@@ -6,6 +6,8 @@ import time
 
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
+from napari_unetseg.schema.words import duration
+
 STEPS = 1000
 
 
@@ -45,7 +47,7 @@ class ProgressRow(QWidget):
         parts = [f"{100 * fraction:.0f} %"]
         if 0 < fraction < 1:
             elapsed = time.monotonic() - self._began
-            parts.append(f"{duration(elapsed / fraction * (1 - fraction) if left is None else left)} left")
+            parts.append(f"{duration(round(elapsed / fraction * (1 - fraction) if left is None else left))} left")
         self.text.setText(" · ".join([*parts, detail] if detail else parts))
         self.bar.setVisible(True)
         self.setVisible(True)
@@ -56,13 +58,3 @@ class ProgressRow(QWidget):
         self.bar.setVisible(False)
         self.text.setText(text)
         self.setVisible(bool(text))
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in words: "48 s", "3:05 min", "2:10 h"."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"

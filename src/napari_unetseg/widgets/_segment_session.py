@@ -15,9 +15,8 @@ from qtpy.QtCore import QTimer, Signal
 from napari_unetseg.images.budget import available_memory
 from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.events import Event, LabelsPart, Note, TileDone
-from napari_unetseg.schema.words import counted
+from napari_unetseg.schema.words import counted, duration
 from napari_unetseg.widgets._camera import camera_of
-from napari_unetseg.widgets._progress import duration
 from napari_unetseg.widgets._segment_refiner import Refiner
 from napari_unetseg.widgets._segment_result import Result, existing_result, table_of
 from napari_unetseg.widgets._segment_tasks import Loaded, Order, forecast_task, segment_task

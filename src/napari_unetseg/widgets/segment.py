@@ -11,12 +11,12 @@ from qtpy.QtWidgets import QComboBox, QPushButton
 from napari_unetseg.images.budget import readable
 from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
+from napari_unetseg.schema.words import duration
 from napari_unetseg.widgets import _settings
 from napari_unetseg.widgets._dock import Dock, hint
 from napari_unetseg.widgets._form import Form
 from napari_unetseg.widgets._message import in_dock_words
 from napari_unetseg.widgets._models import ModelChooser
-from napari_unetseg.widgets._progress import duration
 from napari_unetseg.widgets._segment_image import ImageChoice
 from napari_unetseg.widgets._segment_refine import RefinePanel
 from napari_unetseg.widgets._segment_region import RegionChoice, add_shapes, describe, has_rectangle, region_of

@@ -13,12 +13,13 @@ from napari_unetseg.images.source import ImageSource
 from napari_unetseg.models import library
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.errors import InputError, UnetSegError
+from napari_unetseg.schema.words import duration
 from napari_unetseg.tasks.pairs import Reading
 from napari_unetseg.tasks.start import fit_annotation, validation_share
 from napari_unetseg.widgets import _settings
-from napari_unetseg.widgets._models import ModelChooser, show_card
+from napari_unetseg.widgets._card import show_card
+from napari_unetseg.widgets._models import ModelChooser
 from napari_unetseg.widgets._open import open_dock
-from napari_unetseg.widgets._progress import duration
 from napari_unetseg.widgets._session import session_of
 from napari_unetseg.widgets._train_form import BACKGROUND, NOT_ANNOTATED, SCRATCH, TrainForm
 from napari_unetseg.widgets._train_layers import source_of
@@ -225,8 +226,13 @@ class TrainDock(TrainForm):
     def _on_card_clicked(self) -> None:
         from napari_unetseg.models import file
 
-        if self.session.saved is not None:
-            show_card(file.read_card(self.session.saved), parent=self)
+        saved = self.session.saved
+        if saved is None:
+            return
+        try:
+            show_card(file.read_card(saved), path=saved, parent=self)
+        except UnetSegError as error:  # it was moved or overwritten meanwhile
+            self.message.show_error(error)
 
     def _on_session_told(self, text: str, kind: str) -> None:
         self.message.show_text(text, kind=kind)

@@ -1,23 +1,20 @@
-"""A model's card for people: the main facts on one screen, or every field."""
+"""A model's card for people: the main facts, or every field."""
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unetseg.cli.progress import duration
-from napari_unetseg.schema.words import counted
+from napari_unetseg.schema.words import counted, duration
 
 if TYPE_CHECKING:
     from napari_unetseg.schema.card import ModelCard, TrainingRecord
 
-WIDTH = 96
 SCORES = {"ap0.50": "AP at IoU 0.50", "mean_ap": "mean AP 0.50-0.90", "f1": "F1", "dice": "Dice"}
 
 
-def main_facts(card: ModelCard, *, path: Path) -> list[tuple[str, str]]:
-    """Return what matters when one chooses a model, as rows of a table; long texts are wrapped."""
+def main_facts(card: ModelCard, *, path: Path) -> dict[str, str]:
+    """Return what matters when one chooses a model; what the card does not tell is left out."""
     network, record = card.network, card.training
     reads = f"{card.axes} ({'plane by plane' if network.ndim == 2 else 'whole volumes'})"
     facts = {
@@ -32,11 +29,7 @@ def main_facts(card: ModelCard, *, path: Path) -> list[tuple[str, str]]:
         "citation": card.citation,
         "file": str(path),
     }
-    rows = []
-    for name, text in facts.items():
-        lines = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
-        rows += [(name if not index else "", line) for index, line in enumerate(lines)]
-    return rows
+    return {name: text for name, text in facts.items() if text}
 
 
 def _objects(card: ModelCard) -> str:
