@@ -12,8 +12,11 @@ collect_ignore_glob = ["test_*.py"] if MISSING else []
 
 @pytest.fixture(autouse=True)
 def _own_model_folder(tmp_path, monkeypatch):
-    """Keep the user's own models out of every test."""
+    """Keep the user's own models, and those of other tests, out of every test."""
     monkeypatch.setenv("UNETSEG_MODELS", str(tmp_path / "models"))
+    from napari_unetseg.widgets import _models  # here: where there is no Qt, this file is read all the same
+
+    monkeypatch.setattr(_models._news, "latest", None)
 
 
 def pytest_collection_modifyitems(items):

@@ -20,12 +20,6 @@ from napari_unetseg.schema.errors import InputError
 from napari_unetseg.widgets import _io, _layers, _models
 
 
-@pytest.fixture(autouse=True)
-def _no_news(qapp):
-    yield
-    _models._news.latest = None
-
-
 @pytest.fixture
 def dropped(tmp_path: Path, card, weights) -> Path:
     path = tmp_path / "desk" / "mine.safetensors"

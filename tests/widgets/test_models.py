@@ -10,19 +10,12 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
 
 from napari_unetseg.models import file, library
 from napari_unetseg.schema.errors import ModelFileError
-from napari_unetseg.widgets import _models
 from napari_unetseg.widgets._card import CardDialog
 from napari_unetseg.widgets._models import BROWSE, ModelChooser, announce_model, summary_of
 
 PNG = base64.b64encode(
     base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
 ).decode()
-
-
-@pytest.fixture(autouse=True)
-def _no_news():
-    yield
-    _models._news.latest = None
 
 
 @pytest.fixture

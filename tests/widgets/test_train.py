@@ -15,7 +15,7 @@ from napari_unetseg.models import file, library
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.widgets import _layers
-from napari_unetseg.widgets._pairs import PAINT_SOME
+from napari_unetseg.widgets._pairs import OR_CORRECTED, PAINT_SOME
 from napari_unetseg.widgets._train_layers import LayerPair, mask_of, problem_of, take_field
 from napari_unetseg.widgets.train import BACKGROUND, NOT_ANNOTATED, SCRATCH, TrainDock
 
@@ -94,6 +94,19 @@ def test_new_labels_are_one_row_also_through_the_viewer_that_napari_hands_out(vi
     assert [row.pair.labels.name for row in dock.pairs.widgets] == ["discs labels"]
     assert dock.pairs.help.isHidden()
     assert not dock.hint.isHidden()
+
+
+def test_what_a_model_found_is_not_suggested_for_learning_but_can_be_chosen(viewer, qtbot) -> None:
+    image, labels = disc_image()
+    viewer.add_image(image, name="discs")
+    viewer.add_labels(labels, name="discs labels", metadata={"unetseg": {"role": "result", "source": "discs"}})
+    dock = open_dock(viewer, qtbot)
+    assert dock.pairs.widgets == []
+    assert dock.pairs.help.text() == PAINT_SOME + OR_CORRECTED
+    viewer.add_labels(np.where(labels <= 2, labels, 0), name="painted")
+    assert [row.pair.labels.name for row in dock.pairs.widgets] == ["painted"]
+    dock.pairs.add.click()
+    assert [row.pair.labels.name for row in dock.pairs.widgets] == ["painted", "discs labels"]
 
 
 def test_painted_cells_become_a_model(dock, viewer, qtbot) -> None:

@@ -15,6 +15,7 @@ from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._dock import hint
 from napari_unetseg.widgets._layer_choice import LayerChoice
+from napari_unetseg.widgets._segment_result import ROLE as RESULT
 from napari_unetseg.widgets._train_layers import LayerPair, is_candidate, problem_of
 from napari_unetseg.widgets._training_set import ROLE
 
@@ -22,6 +23,7 @@ BRUSH = 10  # px
 RECOUNT = 600  # milliseconds after the last stroke
 COUNTED = 64_000_000  # pixels of labels that are counted in the dock at most
 OPEN_SOME = "Open an image first (File > Open), or the sample."
+OR_CORRECTED = " Or add a pair with labels that you have corrected."
 PAINT_SOME = "Paint three to five cells, each with its own number (key M takes the next number)."
 
 
@@ -185,18 +187,19 @@ class PairList(QWidget):
             row.labels.reset_choices()
             row.blockSignals(False)
         self._find_stored_pairs()
-        if not self._rows and self._layers_of(Image) and self._layers_of(Labels):
-            self._rows.append(self._suggestion())
+        suggestion = None if self._rows else self._suggestion()
+        if suggestion is not None:
+            self._rows.append(suggestion)
         if [row.pair for row in self.widgets] != self._rows:
             self._rebuild()
         self._show_state()
         self.changed.emit()
 
-    def _suggestion(self) -> LayerPair:
-        """Return the first labels that fit an image, else the topmost of both."""
-        images, labels = self._layers_of(Image), self._layers_of(Labels)
-        pairs = [LayerPair(image, one) for one in labels for image in images]
-        return next((pair for pair in pairs if not problem_of(pair)), pairs[0])
+    def _suggestion(self) -> LayerPair | None:
+        """Return the first labels that fit an image, else the topmost of both; what a model found is no suggestion."""
+        labels = [layer for layer in self._layers_of(Labels) if _fact(layer, "role") != RESULT]
+        pairs = [LayerPair(image, one) for one in labels for image in self._layers_of(Image)]
+        return next((pair for pair in pairs if not problem_of(pair)), pairs[0] if pairs else None)
 
     def _find_stored_pairs(self) -> None:
         """Add the pairs that the Review dock has stored, once each; a row that was taken away stays away."""
@@ -228,7 +231,7 @@ class PairList(QWidget):
         self.new_labels.setVisible(has_images)
         self.new_labels.setText("New labels layer" if has_labels else "New labels layer for this image")
         self.sample.setVisible(not has_images)
-        self.help.setText(PAINT_SOME if has_images else OPEN_SOME)
+        self.help.setText((PAINT_SOME + OR_CORRECTED * has_labels) if has_images else OPEN_SOME)
         self.help.setVisible(not self._rows)
 
     def _on_row_changed(self) -> None:
@@ -243,8 +246,9 @@ class PairList(QWidget):
 
     def _on_add_clicked(self) -> None:
         used = [pair.labels for pair in self._rows]
-        free = next((layer for layer in self._layers_of(Labels) if not any(layer is one for one in used)), None)
-        pairs = [LayerPair(image, free or self._layers_of(Labels)[0]) for image in self._layers_of(Image)]
+        labels = self._layers_of(Labels)
+        free = [layer for layer in labels if not any(layer is one for one in used)] or labels
+        pairs = [LayerPair(image, one) for one in free for image in self._layers_of(Image)]
         self._rows.append(next((pair for pair in pairs if not problem_of(pair)), pairs[0]))
         self._rebuild()
         self.changed.emit()
