@@ -101,17 +101,19 @@ class TrainSession(Session):
         names = ", ".join(pair.image.name for pair in plan.pairs)
 
         def task() -> Generator[Event, None, ModelCard]:
-            from napari_unetseg.tasks import train
+            from napari_unetseg.tasks import checkpoint, train
             from napari_unetseg.tasks.model import load_model
 
             warm_up()
             output.parent.mkdir(parents=True, exist_ok=True)
             start = None if plan.model is None else load_model(plan.model)
             found = yield from samples.load()
-            options = {"output": output, "start": start, "device": plan.device, "live": live, "data": names}
-            return (
-                yield from train.run(found, recipe=plan.recipe, description=f"trained in napari on {names}", **options)
-            )
+            facts = {"data": names, "description": f"trained in napari on {names}"}
+            options = {"output": output, "start": start, "device": plan.device, "live": live}
+            try:
+                return (yield from train.run(found, recipe=plan.recipe, **options, **facts))
+            finally:  # however it ends, with the window too: nobody goes on from here, and the best model is kept
+                checkpoint.path_for(output).unlink(missing_ok=True)
 
         self._live = live
         self._labels = [pair.labels for pair in pairs]
@@ -205,12 +207,10 @@ class TrainSession(Session):
     def _on_job_succeeded(self, _card: ModelCard) -> None:
         self._announce()
 
-    def _on_job_failed(self, error: Exception) -> None:
-        self._forget_checkpoint()
+    def _on_job_failed(self, _error: Exception) -> None:
         self._announce()
 
     def _on_job_cancelled(self) -> None:
-        self._forget_checkpoint()
         if self.saved is None:
             self.told.emit("Stopped before the first step: no model was saved", "note")
         self._announce()
@@ -228,11 +228,6 @@ class TrainSession(Session):
         if self.saved is not None and self.saved.exists():
             _models.announce_model(self.saved)
             self.model_saved.emit(self.saved)
-
-    def _forget_checkpoint(self) -> None:
-        """Remove what only an interrupted run could go on from."""
-        if self.output is not None:
-            self.output.with_name(f"{self.output.stem}.checkpoint{library.SUFFIX}").unlink(missing_ok=True)
 
 
 def free_name(wish: str) -> str:
