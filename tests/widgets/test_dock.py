@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QScrollArea
 
 from napari_unetseg.widgets._dock import NARROWEST, Dock, hint
+from napari_unetseg.widgets._open import open_dock
 
 DOCKS = ("segment:SegmentDock", "train:TrainDock", "review:ReviewDock", "batch:BatchDock", "evaluate:EvaluateDock")
 OPEN = """
@@ -81,3 +82,21 @@ def test_napari_opens_every_dock_of_the_manifest(make_napari_viewer) -> None:
         opened, dock = viewer.window.add_plugin_dock_widget("napari-unetseg", name.split(":")[0].capitalize())
         assert type(dock).__name__ == name.split(":")[1]
         assert opened.isVisible() == viewer.window._qt_window.isVisible()
+
+
+def test_a_dock_is_opened_once_whatever_title_it_was_opened_under(make_napari_viewer) -> None:
+    viewer = make_napari_viewer()
+    _, train = viewer.window.add_plugin_dock_widget("napari-unetseg", "Train")
+    assert open_dock(viewer, "Train") is train
+    segment = open_dock(viewer, "Segment")
+    assert open_dock(viewer, "Segment") is segment
+    assert list(viewer.window.dock_widgets) == ["Train (napari-unetseg)", "Segment (U-Net segmentation)"]
+
+
+@pytest.mark.screen
+def test_docks_opened_from_the_menu_become_tabs_of_one_place(make_napari_viewer, qtbot) -> None:
+    viewer = make_napari_viewer(show=True)
+    frames = [viewer.window.add_plugin_dock_widget("napari-unetseg", name)[0] for name in ("Segment", "Train", "Batch")]
+    window = viewer.window._qt_window
+    qtbot.waitUntil(lambda: set(window.tabifiedDockWidgets(frames[0])) == set(frames[1:]), timeout=5000)
+    assert window.height() <= 768

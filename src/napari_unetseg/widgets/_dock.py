@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtGui import QIcon, QPixmap
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtGui import QIcon, QPixmap, QShowEvent
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_unetseg.widgets._message import Message
@@ -43,6 +53,30 @@ class Dock(QWidget):
         self.footer.addWidget(self.progress)
         self.footer.addWidget(self.message)
         self.setMinimumWidth(NARROWEST)
+        self._placing = QTimer(self)
+        self._placing.setSingleShot(True)
+        self._placing.timeout.connect(self._join_others)
+        self._is_placed = False
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        super().showEvent(event)
+        if not self._is_placed:
+            self._placing.start(0)  # once napari has put the frame where it wants it
+
+    def _join_others(self) -> None:
+        """Become a tab beside another dock of ours: below each other none has the height it needs."""
+        self._is_placed = True
+        frame = frame_of(self)
+        window = None if frame is None else frame.parent()
+        if frame is None or not isinstance(window, QMainWindow) or frame.isFloating():
+            return
+        others = [frame_of(dock) for dock in window.findChildren(Dock) if dock is not self and dock._is_placed]
+        area = window.dockWidgetArea(frame)
+        beside = [one for one in others if one is not None and one.isVisible() and not one.isFloating()]
+        beside = [one for one in beside if window.dockWidgetArea(one) == area]
+        if beside and frame not in window.tabifiedDockWidgets(beside[0]):
+            window.tabifyDockWidget(beside[0], frame)
+            frame.raise_()
 
     def add_row(self, label: str, widget: QWidget, *, tooltip: str = "") -> QLabel:
         """Add a widget with its label to the left; return the label."""
@@ -113,6 +147,14 @@ class _Area(QScrollArea):
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return super().eventFilter(watched, event)
+
+
+def frame_of(widget: QWidget) -> QDockWidget | None:
+    """Return the frame that napari has put around a docked widget."""
+    parent = widget.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
 
 
 PRIMARY = """
