@@ -201,7 +201,6 @@ def test_running_again_updates_the_layer_as_one_undo_step(viewer, open_dock, qtb
     run(dock, qtbot)
     labels = results(viewer)[-1]
     assert labels.name == "cells labels [1]"
-    labels.data_setitem((np.array([0]), np.array([0])), 5)
     before = labels.data.copy()
     layer.data = np.roll(layer.data, 3, axis=0)
     layer.name, labels.name = "renamed", "mine now"
@@ -217,6 +216,57 @@ def test_running_again_updates_the_layer_as_one_undo_step(viewer, open_dock, qtb
     run(dock, qtbot)
     assert len(results(viewer)) == 2
     assert results(viewer)[-1] is not labels
+
+
+def test_a_hidden_result_is_shown_when_it_is_made_anew(viewer, open_dock, qtbot) -> None:
+    viewer.add_image(stack(20, 24), name="cells")
+    dock = open_dock(viewer)
+    run(dock, qtbot)
+    results(viewer)[0].visible = False
+    run(dock, qtbot)
+    assert [layer.visible for layer in results(viewer)] == [True]
+
+
+def test_corrections_are_kept_and_the_next_run_has_a_layer_of_its_own(viewer, open_dock, qtbot) -> None:
+    viewer.add_image(stack(2, 20, 24), name="cells")
+    dock = open_dock(viewer)
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    labels.data_setitem((np.array([1]), np.array([0]), np.array([0])), 99)
+    corrected = labels.data.copy()
+    dock.region.set_value("slice")  # the first plane, which nobody has touched
+    run(dock, qtbot)
+    assert results(viewer) == [labels]
+    np.testing.assert_array_equal(labels.data[1], corrected[1])
+    corrected = labels.data.copy()
+    dock.region.set_value("all")
+    told = []
+    dock.session.told.connect(lambda text, _kind: told.append(text))
+    run(dock, qtbot)
+    assert [layer.name for layer in results(viewer)] == ["cells labels", "cells labels [1]"]
+    assert "'cells labels' was corrected by hand and is kept; the new labels are in 'cells labels [1]'" in told[-1]
+    np.testing.assert_array_equal(labels.data, corrected)
+    run(dock, qtbot)
+    assert len(results(viewer)) == 2
+
+
+def test_sliders_leave_corrections_alone(viewer, open_dock, qtbot) -> None:
+    viewer.add_image(stack(20, 24), name="cells")
+    dock = open_dock(viewer)
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    threshold = dock.refine.sliders["threshold"].value()
+    labels.data_setitem((np.array([0]), np.array([0])), 99)
+    corrected = labels.data.copy()
+    dock.refine.sliders["threshold"].setValue(0.2)
+    qtbot.wait(300)
+    assert dock.refine.sliders["threshold"].value() == threshold
+    assert "corrected by hand" in dock.refine.note.text()
+    np.testing.assert_array_equal(labels.data, corrected)
+    labels.undo()
+    dock.refine.sliders["threshold"].setValue(0.2)
+    qtbot.waitUntil(lambda: dock.session.refiner.applied.threshold == 0.2, timeout=WAIT)
+    assert dock.refine.note.text() == ""
 
 
 def test_a_layer_too_narrow_for_many_ids_is_left_alone(viewer, open_dock, qtbot) -> None:
@@ -371,7 +421,7 @@ def test_sliders_decode_anew_without_the_network(viewer, open_dock, qtbot, monke
 def test_what_is_not_kept_is_said_and_applied_by_a_run(viewer, open_dock, qtbot, monkeypatch) -> None:
     from napari_unetseg.tasks.recall import MapCache
 
-    monkeypatch.setattr(_segment_session, "_new_cache", lambda: MapCache(budget=3 * 20 * 24 * 2))  # one plane
+    monkeypatch.setattr(_segment_session, "new_cache", lambda: MapCache(budget=3 * 20 * 24 * 2))  # one plane
     image = stack(3, 20, 24)
     viewer.add_image(image, name="cells")
     viewer.dims.set_point(0, 0)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 80  # milliseconds after the last movement of a slider
 SETTLED = 600  # milliseconds until all that is kept is decoded too
+CORRECTED = "these labels were corrected by hand, which other settings would undo; segment again for a new layer"
 MARGIN = 64  # px beyond what is in view, so that objects are cut where nobody looks
 
 
@@ -33,6 +34,7 @@ class Refiner(QObject):
         self.is_partial = False
         self.problem = ""
         self._stage = ""
+        self._place: tuple[int, int | None] = (0, None)
         self._view = QTimer(self, interval=AT_ONCE, singleShot=True)
         self._all = QTimer(self, interval=SETTLED, singleShot=True)
         self._view.timeout.connect(self._decode_view)
@@ -52,6 +54,10 @@ class Refiner(QObject):
     def refine(self, decoding: DecodingConfig) -> None:
         """Decode with these settings; of several calls in a row the last one counts."""
         if not self._session.can_refine or decoding == self.wanted:
+            return
+        if not self.is_partial and self._session.result.is_corrected:
+            self.problem = CORRECTED
+            self.changed.emit()
             return
         self.wanted, self.is_partial = decoding, decoding != self.applied
         self._all.stop()
@@ -81,7 +87,7 @@ class Refiner(QObject):
             self._rest()
             return
         place, window = found
-        self._stage = "view"
+        self._stage, self._place = "view", place
         self._start(refine_window_task, decoding=self.wanted, place=place, window=window, order=session.order)
 
     def _decode_all(self) -> None:
@@ -105,6 +111,8 @@ class Refiner(QObject):
             self._session.write(event)
 
     def _on_succeeded(self, value: Any) -> None:
+        if self._stage == "view" and self._session.can_refine:
+            self._session.result.note_frame(*self._place)
         if self._stage == "all" and self._session.can_refine:
             self.applied = self._decoding
             self.is_partial = False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from napari.layers import Labels, Layer
+from napari.layers import Image, Labels, Layer
 
 from napari_unetseg.images.axes import to_canonical
 from napari_unetseg.images.budget import available_memory
@@ -15,6 +16,7 @@ from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import LabelsPart
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._redraw import Redraw, warm_up
+from napari_unetseg.widgets._written import Written
 
 ROLE = "result"
 UNDOABLE = 2**29
@@ -27,7 +29,9 @@ class Result:
     The array is kept apart from its layer: that may be removed or renamed while the run goes on.
     """
 
-    def __init__(self, layer: Layer, *, axes: str, region: dict[str, slice], existing: Labels | None) -> None:
+    def __init__(
+        self, layer: Layer, *, axes: str, region: dict[str, slice], existing: Labels | None, written: Written | None
+    ) -> None:
         data, letters = _layers.data_of(layer), axes.replace("S", "")
         self.axes = "".join(letter for letter in letters if letter in "TZYX")
         shape = dict(zip(axes, data.shape, strict=True))
@@ -41,10 +45,16 @@ class Result:
             shape = {letter: len(span) for letter, span in spans.items()}
         self.name, self.place, self.source_name = f"{layer.name} labels", place, layer.name
         wanted = tuple(shape[letter] for letter in self.axes)
-        self.layer = existing if existing is not None and _can_hold(existing, wanted) else None
-        self.array = self.layer.data if self.layer is not None else _zeros(wanted)
-        self.canvas = to_canonical(self.array, axes=self.axes)[:, 0]  # (T, Z, Y, X), a view
         self.box = tuple(_slice(spans[letter]) if letter in spans else slice(0, 1) for letter in "TZYX")
+        self.written = written or Written()
+        self.kept = ""
+        """Name of a layer with corrections, which is left as it is."""
+        self.layer = existing if existing is not None and _can_hold(existing, wanted) else None
+        self.array = self.layer.data if self.layer is not None else np.zeros(0)
+        if self.layer is not None and self.is_corrected:
+            self.kept, self.written, self.layer = self.layer.name, Written(), None
+        if self.layer is None:
+            self.array = _zeros(wanted)
         self.index = tuple(_slice(spans[letter]) for letter in self.axes)
         self.highest = 0
         """The largest id."""
@@ -54,7 +64,17 @@ class Result:
         self._active: Layer | None = None  # before ours was added
         self._before: np.ndarray | None = None
         self._unfinished: tuple[tuple[slice, ...], np.ndarray | int] | None = None
-        self._written = Redraw()
+        self._stale = Redraw()
+
+    @property
+    def canvas(self) -> np.ndarray:
+        """All labels as (T, Z, Y, X), a view."""
+        return to_canonical(self.array, axes=self.axes)[:, 0]
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether a person has changed labels in the region since they were written."""
+        return self.written.is_corrected(self.canvas, self.box)
 
     def remember(self) -> None:
         """Keep what is there now for the undo step; called off the main thread, before anything is written."""
@@ -75,7 +95,7 @@ class Result:
         if not part.is_final and self._unfinished is None:
             self._unfinished = frame, self._was(frame)
         view[part.region] = part.labels
-        self._written.add(self._place(part.region))
+        self._stale.add(self._place(part.region))
         self.highest = max(self.highest, int(part.labels.max(initial=0)))
         if part.is_final:
             self._unfinished, self.is_touched = None, True
@@ -94,7 +114,7 @@ class Result:
             frame, before = self._unfinished
             self.canvas[self.box][frame] = before
             self._unfinished = None
-            self._written.add(self._place(frame))
+            self._stale.add(self._place(frame))
 
     def show(self, viewer: Any) -> None:
         """Add the layer, unless it is there already."""
@@ -102,7 +122,6 @@ class Result:
             self._active = viewer.layers.selection.active
             self.layer = _layers.add_labels(viewer, self.array, name=self.name, place=self.place, facts={})
             self.array = self.layer.data
-            self.canvas = to_canonical(self.array, axes=self.axes)[:, 0]
             self._before = None  # a new layer has no step to take back
 
     def discard(self, viewer: Any) -> None:
@@ -123,7 +142,7 @@ class Result:
 
     def redraw(self, viewer: Any) -> bool:
         """Show some of what was written, where the layer shows any of it; say whether there is more."""
-        return self.is_shown(viewer) and self._written.show_next(self.layer)
+        return self.is_shown(viewer) and self._stale.show_next(self.layer)
 
     def finish(self, viewer: Any, *, facts: dict[str, Any], table: pd.DataFrame | None) -> None:
         """Add the layer if it is not there, note the facts and the table, and make the change one undo step."""
@@ -135,8 +154,21 @@ class Result:
         if self._before is not None:
             _add_undo_step(layer, self.index, before=self._before, after=self.array[self.index].copy())
             self._before = None
-        self._written.clear()
+        self._stale.clear()
+        self.written.note(self.canvas, self.box)
         layer.refresh()
+
+    def note_frame(self, t: int, z: int | None) -> None:
+        """Remember a plane or volume of the region as it is now: it was not a person who changed it."""
+        first = self.box[0].start + t, self.box[1].start + (z or 0)
+        planes = self.box[1] if z is None else slice(first[1], first[1] + 1)
+        self.written.note(self.canvas, (slice(first[0], first[0] + 1), planes, *self.box[2:]))
+
+    def notes(self) -> list[str]:
+        """Say what a person should know of where the labels are."""
+        if not self.kept or self.layer is None:
+            return []
+        return [f"'{self.kept}' was corrected by hand and is kept; the new labels are in '{self.layer.name}'"]
 
     def _place(self, region: tuple[slice, ...]) -> tuple[slice, ...]:
         """Return the box of the layer's array that a region (T, Z, Y, X) of the run lies in."""
@@ -149,11 +181,27 @@ class Result:
         return tuple(box[letter] for letter in self.axes)
 
 
-def existing_result(viewer: Any, *, source: Layer, known: Labels | None) -> Labels | None:
-    """Return the layer that an earlier run made from `source`: the one we know, else one found by its facts."""
-    if known is not None and known in viewer.layers:
-        return known
-    return _layers.find_result(viewer, role=ROLE, source=source.name)
+def result_for(
+    layer: Layer,
+    axes: str,
+    *,
+    region: dict[str, slice],
+    viewer: Any,
+    known: Mapping[Image, Labels],
+    written: Mapping[Labels, Written],
+) -> Result:
+    """Return the result of a run over `layer`: the layer of the last one, else one found by its facts, else a new one.
+
+    `known` are the results by image, `written` is what runs have written into them. A layer that was hidden is shown.
+    """
+    existing = known.get(layer)
+    if existing is None or existing not in viewer.layers:
+        existing = _layers.find_result(viewer, role=ROLE, source=layer.name)
+    history = None if existing is None else written.get(existing)
+    result = Result(layer, axes=axes, region=region, existing=existing, written=history)
+    if result.layer is not None:
+        result.layer.visible = True
+    return result
 
 
 def features_of(table: pd.DataFrame | None) -> pd.DataFrame:

@@ -12,15 +12,15 @@ from napari.layers import Image, Labels, Shapes
 from napari.utils import progress
 from qtpy.QtCore import QTimer, Signal
 
-from napari_unetseg.images.budget import available_memory
 from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.events import Event, LabelsPart, Note, TileDone
 from napari_unetseg.schema.words import counted, duration
 from napari_unetseg.widgets._camera import camera_of
 from napari_unetseg.widgets._segment_refiner import Refiner
-from napari_unetseg.widgets._segment_result import Result, existing_result, table_of
-from napari_unetseg.widgets._segment_tasks import Loaded, Order, forecast_task, segment_task
+from napari_unetseg.widgets._segment_result import Result, result_for, table_of
+from napari_unetseg.widgets._segment_tasks import Loaded, Order, forecast_task, new_cache, segment_task
 from napari_unetseg.widgets._session import Session
+from napari_unetseg.widgets._written import Written
 
 REDRAW = 300  # milliseconds between two redraws while tiles arrive
 BETWEEN = 10  # milliseconds between two parts of a redraw
@@ -56,6 +56,7 @@ class SegmentSession(Session):
         self._wanted: Order | None = None  # of what was asked, what is not begun yet
         self._expected: Any = None
         self._layers: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
+        self._written: WeakKeyDictionary[Labels, Written] = WeakKeyDictionary()
         self._layer: Image | None = None
         self._notes: list[str] = []
         self._finished_frames = 0
@@ -75,10 +76,16 @@ class SegmentSession(Session):
         self.forecaster.cancel()
         self.refiner.stop()
         self._expected = self.forecast
-        existing = existing_result(self.viewer, source=layer, known=self._layers.get(layer))
-        result = Result(layer, axes=order.source.axes.letters, region=order.region, existing=existing)
-        table = self.table(existing) if existing is not None and result.layer is existing else None
-        self.order, self.result, self.cache, self._layer = order, result, _new_cache(), layer
+        result = result_for(
+            layer,
+            order.source.axes.letters,
+            region=order.region,
+            viewer=self.viewer,
+            known=self._layers,
+            written=self._written,
+        )
+        table = None if result.layer is None else self.table(result.layer)
+        self.order, self.result, self.cache, self._layer = order, result, new_cache(), layer
         self._notes, self._finished_frames, self.fraction, self.ended = [], 0, 0.0, ""
         self.began = time.monotonic()
         if getattr(self.viewer, "window", None) is not None:
@@ -228,6 +235,7 @@ class SegmentSession(Session):
         self._remember_layer()
         seconds = time.monotonic() - self.began
         self.ended = f"Done in {duration(seconds)}"
+        self._notes.extend(self.result.notes())
         if not can_undo:
             self._notes.append("the change is too large for an undo step")
         if self._notes:
@@ -264,6 +272,7 @@ class SegmentSession(Session):
     def _remember_layer(self) -> None:
         if self._layer is not None and self.result.layer is not None:
             self._layers[self._layer] = self.result.layer
+            self._written[self.result.layer] = self.result.written
 
     def _on_finished(self) -> None:
         self._close_bar()
@@ -287,9 +296,3 @@ class SegmentSession(Session):
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.close()
-
-
-def _new_cache() -> Any:
-    from napari_unetseg.tasks.recall import MapCache, budget_for
-
-    return MapCache(budget=budget_for(available_memory()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import napari_unetseg
+from napari_unetseg.images.budget import available_memory
 from napari_unetseg.images.crop import crop
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.card import ModelCard
@@ -96,6 +97,13 @@ class Loaded:
     def forget(self) -> None:
         """Let go of model and device memory."""
         self._predictor, self._model = (None, None), (None, None)
+
+
+def new_cache() -> Any:
+    """Return an empty store of maps, as large as memory allows."""
+    from napari_unetseg.tasks.recall import MapCache, budget_for
+
+    return MapCache(budget=budget_for(available_memory()))
 
 
 def forecast_task(order: Order, *, loaded: Loaded) -> Task:
