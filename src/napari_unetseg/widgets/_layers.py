@@ -18,6 +18,8 @@ from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.errors import InputError
 
 METADATA = "unetseg"
+AIDS = ("preview", "weights", "augmentation", "mistakes", "split line", "focus")
+"""Roles of layers that our docks add to be looked at; none is an image, labels or regions to work on."""
 """Key of our facts in a layer's `metadata`."""
 LARGE = 2**30
 """Bytes from which new labels are not held whole in memory."""
@@ -138,6 +140,11 @@ def new_labels(viewer: Any, image: Image, *, axes: str | None = None) -> Labels:
 def role_of(layer: Layer) -> str:
     """Return what one of our layers is for; nothing for a user's own."""
     return str(layer.metadata.get(METADATA, {}).get("role", ""))
+
+
+def is_aid(layer: Layer) -> bool:
+    """Whether one of our docks has added the layer to be looked at."""
+    return role_of(layer) in AIDS
 
 
 def find_result(viewer: Any, *, role: str, source: str) -> Labels | None:

@@ -16,7 +16,7 @@ from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._dock import hint
 from napari_unetseg.widgets._layer_choice import LayerChoice
 from napari_unetseg.widgets._segment_result import ROLE as RESULT
-from napari_unetseg.widgets._train_layers import LayerPair, is_candidate, problem_of
+from napari_unetseg.widgets._train_layers import LayerPair, problem_of
 from napari_unetseg.widgets._training_set import ROLE
 
 BRUSH = 10  # px
@@ -41,9 +41,9 @@ class PairRow(QWidget):
         self.check = QCheckBox()
         self.check.setToolTip("Learn from this pair")
         self.check.setChecked(pair.is_used)
-        self.image = LayerChoice(viewer, Image, accepts=is_candidate)
+        self.image = LayerChoice(viewer, Image, accepts=_is_offered)
         self.image.setToolTip("Image to learn from")
-        self.labels = LayerChoice(viewer, Labels, accepts=is_candidate)
+        self.labels = LayerChoice(viewer, Labels, accepts=_is_offered)
         self.labels.setToolTip("Its labels: every cell painted with its own number")
         self.count = QLabel()
         self.count.setToolTip("Number of cells painted")
@@ -274,7 +274,11 @@ class PairList(QWidget):
         self.viewer.open_sample("napari-unetseg", "cells_2d")
 
     def _layers_of(self, kind: type[Layer]) -> list[Any]:
-        return [layer for layer in reversed(self.viewer.layers) if isinstance(layer, kind) and is_candidate(layer)]
+        return [layer for layer in reversed(self.viewer.layers) if isinstance(layer, kind) and _is_offered(layer)]
+
+
+def _is_offered(layer: Layer) -> bool:
+    return not _layers.is_aid(layer)
 
 
 def _fact(layer: Layer, name: str) -> Any:

@@ -115,6 +115,7 @@ class ReviewSession(ReviewWalk):
         if then is not None:
             self.go_to(then, moves_view=False)
         else:
+            self._show_focus()
             self.changed.emit()
 
     def _must_have_current(self) -> Key:

@@ -13,6 +13,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer, Signal
 
 from napari_unetseg.widgets import _layers
+from napari_unetseg.widgets._focus import Focus
 from napari_unetseg.widgets._look_at import look_at
 from napari_unetseg.widgets._measured import measure_again
 from napari_unetseg.widgets._review_list import Key, Order, ReviewList, read_list
@@ -47,6 +48,7 @@ class ReviewWalk(Session):
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLED)
         self._settle.timeout.connect(self._on_settled)
+        self._focus = Focus(viewer)
         self.job.succeeded.connect(self._on_job_succeeded)
         self.job.finished.connect(self._on_settled)
         viewer.layers.events.removed.connect(self._on_layers_removed)
@@ -66,6 +68,7 @@ class ReviewWalk(Session):
     def watch(self, is_watched: bool) -> None:
         """Say whether a dock shows the review: only then the list follows what is painted."""
         self._is_watched = is_watched
+        self._show_focus()
         self._on_settled()
 
     def survey(self) -> None:
@@ -121,8 +124,8 @@ class ReviewWalk(Session):
         if moves_view:
             self.viewer.layers.selection.active = self.layer  # so that the viewer's undo is this layer's
             lead = (key[0],) if "T" in self.axes else ()
-            box = (*(slice(t, t + 1) for t in lead), *item.box)
-            look_at(self.viewer, self.layer, centre=(*lead, *item.centre), box=box)
+            look_at(self.viewer, self.layer, centre=(*lead, *item.centre), box=self._box(key))
+        self._show_focus()
         self.changed.emit()
 
     def frame(self, t: int) -> np.ndarray:
@@ -143,6 +146,18 @@ class ReviewWalk(Session):
                 known=self._known,
             )
 
+    def _box(self, key: Key) -> tuple[slice, ...]:
+        """Return the box of an object along all axes of the layer."""
+        lead = (slice(key[0], key[0] + 1),) if "T" in self.axes else ()
+        return (*lead, *self.objects.items[key].box)
+
+    def _show_focus(self) -> None:
+        item = self.objects.items.get(self.current) if self.objects and self.current else None
+        if self._is_watched and self.layer is not None and item is not None and item.is_there:
+            self._focus.show(self.layer, axes=self.axes, box=self._box(item.key))
+        else:
+            self._focus.hide()
+
     @contextmanager
     def _writing(self) -> Any:
         self._is_writing = True
@@ -158,6 +173,7 @@ class ReviewWalk(Session):
         self._is_stale = True
         self._settle.stop()
         self.job.cancel()
+        self._focus.hide()
         if layer is not None:
             for event, slot in self._connections(layer):
                 event.disconnect(slot)
@@ -185,6 +201,7 @@ class ReviewWalk(Session):
             self.objects, self._sequence = objects, None
             self._known = layer.features.copy()
             self._touched.clear()
+            self._show_focus()
             self.changed.emit()
 
     def _on_layers_removed(self, event: Any) -> None:
@@ -208,6 +225,7 @@ class ReviewWalk(Session):
         if changed:
             self.measure_again(changed)
             self._sequence = None
+            self._show_focus()
             self.changed.emit()
 
     def _on_layer_selected_label(self, _event: Any) -> None:

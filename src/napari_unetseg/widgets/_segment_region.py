@@ -163,5 +163,5 @@ def _vertices(viewer: Any) -> list[np.ndarray]:
 def _shapes(viewer: Any) -> list[Shapes]:
     """Return the Shapes layers, the active one first, then from the top."""
     active = viewer.layers.selection.active
-    layers = [layer for layer in reversed(viewer.layers) if isinstance(layer, Shapes)]
+    layers = [one for one in reversed(viewer.layers) if isinstance(one, Shapes) and not _layers.is_aid(one)]
     return sorted(layers, key=lambda layer: layer is not active)

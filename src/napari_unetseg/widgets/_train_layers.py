@@ -20,8 +20,6 @@ from napari_unetseg.widgets import _layers
 LARGEST_FIELD = 1024  # pixels along an edge of what is predicted for a preview
 SURROUNDINGS = 32  # pixels read around it
 PLANES = 8  # read below and above the current one, for a 3D network
-OWN_ROLES = ("preview", "weights", "augmentation")
-"""Layers that this dock made; none of them is a label map to learn from."""
 
 
 @dataclass(slots=True)
@@ -40,11 +38,6 @@ class Place:
     leading: int
     transform: dict[str, Any]
     source: str
-
-
-def is_candidate(layer: Any) -> bool:
-    """Tell a layer that can be trained on from one that this dock made."""
-    return layer.metadata.get(_layers.METADATA, {}).get("role") not in OWN_ROLES
 
 
 def source_of(image: Image, *, axes: str) -> ImageSource:

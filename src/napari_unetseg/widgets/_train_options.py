@@ -14,6 +14,7 @@ from napari_unetseg.tasks.start import STRENGTHS, patch_of, start_recipe, streng
 from napari_unetseg.widgets._dock import Dock
 from napari_unetseg.widgets._form import Form
 from napari_unetseg.widgets._layer_choice import LayerChoice
+from napari_unetseg.widgets._layers import is_aid
 
 ALL_CHANNELS = "all"
 LARGEST_ID = 2**31 - 1
@@ -30,7 +31,7 @@ class TrainOptions(QObject):
     def __init__(self, dock: Dock) -> None:
         super().__init__(dock)
         self.card: ModelCard | None = None
-        self.regions = LayerChoice(dock.viewer, Shapes, none_word="none")
+        self.regions = LayerChoice(dock.viewer, Shapes, none_word="none", accepts=lambda layer: not is_aid(layer))
         self.background = QSpinBox()
         self.background.setRange(0, LARGEST_ID)
         self.background.setSpecialValueText("none")

@@ -15,7 +15,7 @@ from napari_unetseg.schema.errors import UnetSegError
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._ap_curve import ApCurve
 from napari_unetseg.widgets._dock import Dock, hint
-from napari_unetseg.widgets._evaluate_session import COLOURS, ROLE, EvaluateSession, Result
+from napari_unetseg.widgets._evaluate_session import COLOURS, EvaluateSession, Result
 from napari_unetseg.widgets._label_axes import AxesChoice
 from napari_unetseg.widgets._layer_choice import LayerChoice
 from napari_unetseg.widgets._mistake_table import MistakeTable
@@ -227,7 +227,7 @@ class EvaluateDock(Dock):
 
 
 def _is_compared(layer: Layer) -> bool:
-    return _layers.role_of(layer) != ROLE
+    return not _layers.is_aid(layer)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -87,7 +87,7 @@ class ReviewDock(Dock):
         for word, text in ORDERS.items():
             self.order.addItem(text, word)
         self.order.setCurrentIndex(list(ORDERS).index(self.session.order))
-        self.add_row("Order", self.order, tooltip=DOUBT_BY_SHAPE)
+        self.order_label = self.add_row("Order", self.order, tooltip=DOUBT_BY_SHAPE)
         self.skip = QCheckBox("Skip reviewed objects")
         self.skip.setChecked(self.session.skips_reviewed)
         self.skip.setToolTip("Next goes only to objects that are not accepted yet")
@@ -198,7 +198,8 @@ class ReviewDock(Dock):
         self.done.setValue(objects.done if objects else 0)
         self.done.setFormat(f"{objects.done} of {objects.total} reviewed" if objects else "")
         self.done.setVisible(is_ready)
-        self.order.setToolTip(DOUBT_BY_CONFIDENCE if objects and objects.from_confidence else DOUBT_BY_SHAPE)
+        for part in (self.order, self.order_label):
+            part.setToolTip(DOUBT_BY_CONFIDENCE if objects and objects.from_confidence else DOUBT_BY_SHAPE)
         if session.job.is_running != self.progress.isVisibleTo(self):
             (self.progress.start if session.job.is_running else self.progress.stop)()
         self.field.refresh()
@@ -219,7 +220,7 @@ class ReviewDock(Dock):
 
 
 def _is_reviewed(layer: Layer) -> bool:
-    return _layers.role_of(layer) not in ("mistakes", ROLE)
+    return not _layers.is_aid(layer) and _layers.role_of(layer) != ROLE
 
 
 def _about(item: Any) -> str:
