@@ -111,7 +111,6 @@ def paint(stage: Stage) -> None:
     stage.layers.selection.active = stage.layers["cells"]
     run_command("new_labels", viewer=stage.viewer)
     layer = stage.layers[-1]
-    layer.name = "painted"
     truth, number = stage.layers["cells truth"].data, 0
     for plane, count in PAINTED.items():
         for cell in cells_in(truth[plane], count):

@@ -155,7 +155,8 @@ REFUSED: dict[str, tuple[str, Maker, str]] = {
     "B1-empty": ("a.tif", lambda p: saved(p, b""), "empty"),
     "B1-four-bytes": ("a.tif", lambda p: saved(p, b"II*\0"), "complete TIFF header"),
     "B2-zip-as-tif": ("a.tif", lambda p: saved(p, b"PK\x03\x04" + bytes(50)), "zip"),
-    "B2-text-as-tif": ("a.tif", lambda p: saved(p, b"hello, this is text"), "unknown kind"),
+    "B2-text-as-tif": ("a.tif", lambda p: saved(p, b"hello, this is text"), "is no tif file whatever its name"),
+    "B2-text-as-text": ("a.txt", lambda p: saved(p, b"hello, this is text"), "unknown kind"),
     **{f"B3-cut-{s}": ("a.tif", lambda p, s=s: cut(p, share=s), "cut|incomplete") for s in (0.1, 0.5, 0.9, 0.99)},
     **{
         f"B4-zlib-cut-{s}": ("a.tif", lambda p, s=s: cut(p, share=s, compression="zlib"), "cut|incomplete|10 planes")

@@ -77,7 +77,7 @@ def test_without_layers_the_dock_says_what_to_do(viewer, qtbot) -> None:
     assert dock.hint.text() == PAINT_SOME
     dock.pairs.new_labels.click()
     labels = viewer.layers[-1]
-    assert (labels.data.shape, labels.mode, labels.name) == ((64, 64), "paint", "discs labels")
+    assert (labels.data.shape, labels.mode, labels.name) == ((64, 64), "paint", "discs painted")
     np.testing.assert_array_equal(labels.translate, image.translate)
     assert not dock.train.isEnabled()
     labels.data_setitem((np.array([5, 5]), np.array([6, 7])), 1)
@@ -91,7 +91,7 @@ def test_new_labels_are_one_row_also_through_the_viewer_that_napari_hands_out(vi
     assert dock.pairs.help.text() == PAINT_SOME
     assert dock.pairs.sample.isHidden()
     dock.pairs.new_labels.click()
-    assert [row.pair.labels.name for row in dock.pairs.widgets] == ["discs labels"]
+    assert [row.pair.labels.name for row in dock.pairs.widgets] == ["discs painted"]
     assert dock.pairs.help.isHidden()
     assert not dock.hint.isHidden()
 

@@ -9,7 +9,7 @@ import numpy as np
 from napari_unetseg.images.arrays import ArrayReader, from_array, open_npy
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.budget import check_allocation
-from napari_unetseg.images.find import find_images
+from napari_unetseg.images.find import ENDINGS, find_images
 from napari_unetseg.images.label_ids import mark_void, to_ids
 from napari_unetseg.images.raster import MAGIC, read_raster
 from napari_unetseg.images.source import ImageSource, axes_of
@@ -48,8 +48,14 @@ def open_image(path: str | Path, *, axes: str | None = None, allow_large: bool =
         resolved = axes_of(shape, declared=declared, requested=axes, dtype=dtype, name=str(path))
         reader = ArrayReader(raster.pixels)
         return ImageSource(path.name, path, resolved, shape, dtype, {}, reader, raster.notes)
-    kind = next((name for magic, name in _OTHER_KINDS.items() if start.startswith(magic)), "of an unknown kind")
-    raise InputError(f"{path}: is {kind}, not TIFF, PNG, JPEG, npy or zarr; export it as TIFF or OME-Zarr")
+    kind = next((name for magic, name in _OTHER_KINDS.items() if start.startswith(magic)), None)
+    if kind is None and path.suffix.lower() in ENDINGS:
+        raise InputError(
+            f"{path}: is no {path.suffix.lower()[1:]} file whatever its name; it may be damaged: copy it again"
+        )
+    raise InputError(
+        f"{path}: is {kind or 'of an unknown kind'}, not TIFF, PNG, JPEG, npy or zarr; export it as TIFF or OME-Zarr"
+    )
 
 
 def read_labels(path: str | Path, *, axes: str | None = None) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 from napari_unetseg.schema.card import ModelCard, TrainingRecord
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.checkpoint import Progress
-from napari_unetseg.tasks.samples import Sample, common_pixel_size, median_size
+from napari_unetseg.tasks.samples import Sample, common_pixel_size, image_count, median_size
 from napari_unetseg.tasks.thumbnail import make_thumbnail
 
 PACKAGES = ("napari-unetseg", "torch", "numpy", "scipy", "scikit-image")
@@ -33,9 +33,9 @@ def describe(
         recipe=recipe,
         data=facts.get("data", ""),
         data_sha256=data_sha256,
-        images=len(training),
+        images=image_count(training),
         objects=sum(int(sample.labels.max(initial=0)) for sample in training),
-        validation_images=len(held),
+        validation_images=image_count(held),
         versions={name: _version(name) for name in PACKAGES},
     )
     classes = (

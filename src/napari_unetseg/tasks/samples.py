@@ -97,6 +97,11 @@ def _origin(sample: Sample) -> str:
     return sample.origin or sample.name
 
 
+def image_count(samples: Sequence[Sample]) -> int:
+    """Count the images that the samples, which may be planes of a stack, were taken from."""
+    return len({_origin(sample) for sample in samples})
+
+
 def _has_objects(samples: Sequence[Sample]) -> bool:
     return any(sample.labels.max(initial=0) > 0 for sample in samples)
 

@@ -23,7 +23,7 @@ from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.live import PREVIEW, Field, Live
 from napari_unetseg.tasks.patches import Batch, PatchSampler
 from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.samples import Sample, crop_to_known, prepare, renew
+from napari_unetseg.tasks.samples import Sample, crop_to_known, image_count, prepare, renew
 from napari_unetseg.tasks.validate import validate
 
 
@@ -97,7 +97,7 @@ def _take_over(fresh: Sequence[Sample], *, data: Data, recipe: Recipe, step: int
     record = data.card.training
     assert record is not None  # set by record.describe
     # the fingerprint is of the arrays at the start; of a moving target there is none
-    changed = record.replace(objects=objects, images=len(training), data_sha256="")
+    changed = record.replace(objects=objects, images=image_count(training), data_sha256="")
     data.card = data.card.replace(training=changed)
     return Relabelled(objects, len(training), step)
 

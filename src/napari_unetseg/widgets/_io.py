@@ -79,7 +79,7 @@ def add_training_labels(viewer: napari.Viewer) -> None:
         show_warning("Open an image first: the new labels lie over it.")
         return
     new_labels(viewer, image)
-    show_info("Paint three to five cells, each with its own number (key M: next number), then train.")
+    show_info("Paint cells, each with its own number (key M)")
 
 
 def _write(path: str, data: Any, meta: dict[str, Any], *, format: str) -> list[str]:  # noqa: A002

@@ -129,7 +129,7 @@ def new_labels(viewer: Any, image: Image, *, axes: str | None = None) -> Labels:
     place = placement(image, axes=letters, kept=kept)
     empty = _empty(tuple(lengths[letter] for letter in kept))
     layer = add_labels(
-        viewer, empty, name=f"{image.name} labels", place=place, facts={"role": "annotation", "source": image.name}
+        viewer, empty, name=f"{image.name} painted", place=place, facts={"role": "annotation", "source": image.name}
     )
     layer.selected_label = 1
     layer.mode = "paint"

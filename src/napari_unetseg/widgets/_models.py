@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_unetseg.models import file, library
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.errors import UnetSegError
+from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets import _settings
 from napari_unetseg.widgets._card import picture_of, show_card
 
@@ -179,5 +180,5 @@ def summary_of(card: ModelCard) -> str:
         facts.append(f"objects of about {card.object_diameter:.0f} px")
     record = card.training
     if record and "ap0.50" in record.scores:
-        facts.append(f"AP@0.5 {record.scores['ap0.50']:.2f} on {record.validation_images} images")
+        facts.append(f"AP@0.5 {record.scores['ap0.50']:.2f} on {counted(record.validation_images, 'image')}")
     return "\n".join([*parts, " · ".join(facts)])

@@ -24,7 +24,7 @@ RECOUNT = 600  # milliseconds after the last stroke
 COUNTED = 64_000_000  # pixels of labels that are counted in the dock at most
 OPEN_SOME = "Open an image first (File > Open), or the sample."
 OR_CORRECTED = " Or add a pair with labels that you have corrected."
-PAINT_SOME = "Paint three to five cells, each with its own number (key M takes the next number)."
+PAINT_SOME = "Paint five to twenty cells, each with its own number (key M takes the next number)."
 
 
 class PairRow(QWidget):

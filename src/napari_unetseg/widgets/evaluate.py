@@ -23,6 +23,7 @@ from napari_unetseg.widgets._session import session_of
 
 EMPTY = "Evaluation needs two Labels layers of one image: the result to judge, and labels known to be true."
 SCORES = {
+    "ap_0.50": ("AP at 0.5", "Average precision at IoU 0.5: found / (found + missed + spurious)"),
     "f1": ("F1", "Share of objects found, and of found ones that are real, at IoU 0.5 (harmonic mean)"),
     "mean_ap": ("mean AP", "Mean of the average precision over IoU 0.5 to 0.9"),
     "pq": ("PQ", "Panoptic quality: F1 times the mean IoU of the objects found"),
@@ -202,8 +203,9 @@ class EvaluateDock(Dock):
             f"{result.labels_name} against {result.truth_name}: "
             f"{counts['matched']:,} of {scores['objects_truth']:,} objects found"
         )
+        shown = scores | {"ap_0.50": scores["ap"]["0.50"]}
         for name, label in self.values.items():
-            label.setText("–" if scores[name] is None else f"{scores[name]:.3f}")
+            label.setText("–" if shown[name] is None else f"{shown[name]:.3f}")
         self.curve.show_scores(scores["ap"])
         for name, label in self.counts.items():
             label.setText(f"{counts[name]:,} {name}")
