@@ -13,6 +13,7 @@ from napari_unetseg.images import layouts
 from napari_unetseg.labels.measure import measure_objects
 from napari_unetseg.widgets._camera import camera_of
 from napari_unetseg.widgets._layers import METADATA
+from napari_unetseg.widgets._segment_region import has_rectangle
 from napari_unetseg.widgets.review import ReviewDock
 
 N, P = KeyBinding.from_str("N"), KeyBinding.from_str("P")
@@ -206,6 +207,49 @@ def test_a_dock_opened_again_shows_the_same_review(dock, viewer, qtbot):
     assert again.session.current == current
     assert again.done.format() == "1 of 5 reviewed"
     assert again.labels.value() is labels_of(viewer)
+
+
+def test_a_frame_is_around_the_object_in_review_and_goes_with_the_dock(dock, viewer):
+    dock.order.setCurrentIndex(1)
+    dock.next.click()
+    dock.next.click()  # object 2, of radius 9 around (20, 70)
+    frame = viewer.layers["object in review"]
+    ((corners,), active) = frame.data, viewer.layers.selection.active
+    np.testing.assert_array_equal([corners.min(0), corners.max(0)], [[8.5, 58.5], [31.5, 81.5]])
+    assert active is labels_of(viewer)
+    np.testing.assert_array_equal(frame.scale, labels_of(viewer).scale)
+    viewer.layers.remove(frame)
+    dock.next.click()
+    assert len(viewer.layers["object in review"].data) == 1
+    dock.hide()
+    assert "object in review" not in viewer.layers
+    dock.show()
+    assert "object in review" in viewer.layers
+    for _ in range(5):
+        dock.session.delete()
+    assert "object in review" not in viewer.layers
+    labels_of(viewer).undo()
+    viewer.layers.clear()
+    assert not viewer.layers
+
+
+def test_an_object_of_a_stack_is_framed_in_its_planes_and_nobody_else_takes_the_frame(viewer, qtbot):
+    stack = np.zeros((6, 40, 50), np.int32)
+    stack[2:5, 10:20, 30:35] = 1
+    viewer.layers.clear()
+    image = viewer.add_image(stack > 0, name="stack", scale=(2, 0.5, 0.5))
+    viewer.add_labels(stack, name="objects", scale=(2, 0.5, 0.5))
+    dock = ReviewDock(viewer)
+    qtbot.addWidget(dock)
+    dock.show()
+    qtbot.waitUntil(lambda: dock.session.objects is not None, timeout=10000)
+    dock.next.click()
+    frame = viewer.layers["object in review"]
+    assert sorted(corners[0, 0] for corners in frame.data) == [2, 3, 4]
+    assert not has_rectangle(viewer)
+    assert dock.image.value() is image
+    dock.hide()
+    dock.session.shut_down()
 
 
 def test_layers_may_be_renamed_and_removed_at_any_time(dock, viewer):
