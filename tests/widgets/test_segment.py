@@ -416,6 +416,13 @@ def test_sliders_decode_anew_without_the_network(viewer, open_dock, qtbot, monke
     assert dock.decoding.value().min_size == 10
     labels.undo()
     np.testing.assert_array_equal(labels.data, before)
+    dock.advanced.expand()
+    thresholds = dock.decoding._fields["threshold"].native
+    assert not thresholds.isVisibleTo(dock)  # the sliders are there for it
+    viewer.add_image(image, name="other")
+    dock.reset_choices()
+    dock.image.layer.set_value(viewer.layers["other"])
+    assert thresholds.isVisibleTo(dock)
 
 
 def test_what_is_not_kept_is_said_and_applied_by_a_run(viewer, open_dock, qtbot, monkeypatch) -> None:

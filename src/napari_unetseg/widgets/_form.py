@@ -84,6 +84,12 @@ class Form(QWidget, Generic[Model]):
         if config != before:
             self.changed.emit(config)
 
+    def show_field(self, name: str, is_shown: bool) -> None:
+        """Show or hide a field with its label; it keeps its value."""
+        layout = self.layout()
+        assert isinstance(layout, QFormLayout)
+        layout.setRowVisible(self._fields[name].native, is_shown)
+
     def _complaints(self, error: ValidationError) -> list[str]:
         lines = []
         for detail in error.errors(include_url=False):

@@ -164,6 +164,10 @@ class SegmentDock(Dock):
         self.forecast.setText("" if is_running else problem or self._forecast_text())
         self.forecast.setVisible(bool(self.forecast.text()))
         self.progress.setVisible(is_running or bool(self.progress.text.text()))
+        if not is_running:
+            is_refined = self.session.can_refine and self.session.image() is self.image.layer.value()
+            for name in self.refine.sliders:  # one place to set them, not two
+                self.decoding.show_field(name, not is_refined)
 
     def _ask_forecast(self, order: Order | None) -> None:
         """Ask for a forecast where something it depends on has changed."""
