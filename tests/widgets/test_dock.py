@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QScrollArea
@@ -100,3 +101,18 @@ def test_docks_opened_from_the_menu_become_tabs_of_one_place(make_napari_viewer,
     window = viewer.window._qt_window
     qtbot.waitUntil(lambda: set(window.tabifiedDockWidgets(frames[0])) == set(frames[1:]), timeout=5000)
     assert window.height() <= 768
+
+
+@pytest.mark.screen
+def test_the_review_lets_go_of_keys_and_frame_behind_another_tab(make_napari_viewer, qtbot) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.add_labels(np.pad(np.ones((9, 9), int), 20), name="objects")
+    review = open_dock(viewer, "Review")
+    qtbot.waitUntil(lambda: review.session.objects is not None, timeout=5000)
+    review.next.click()
+    assert "object in review" in viewer.layers
+    open_dock(viewer, "Train")
+    qtbot.waitUntil(lambda: "object in review" not in viewer.layers, timeout=5000)
+    assert review._held is None
+    open_dock(viewer, "Review")
+    qtbot.waitUntil(lambda: "object in review" in viewer.layers, timeout=5000)

@@ -63,10 +63,15 @@ class Dock(QWidget):
         if not self._is_placed:
             self._placing.start(0)  # once napari has put the frame where it wants it
 
+    def on_front(self, is_front: bool) -> None:
+        """Do what is due when the dock comes into sight, or goes behind another tab."""
+
     def _join_others(self) -> None:
         """Become a tab beside another dock of ours: below each other none has the height it needs."""
         self._is_placed = True
         frame = frame_of(self)
+        if frame is not None:
+            frame.visibilityChanged.connect(self.on_front)
         window = None if frame is None else frame.parent()
         if frame is None or not isinstance(window, QMainWindow) or frame.isFloating():
             return

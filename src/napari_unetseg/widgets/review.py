@@ -46,6 +46,7 @@ class ReviewDock(Dock):
         self.session = session_of(viewer, ReviewSession)
         self._viewer = self.session.viewer
         self._held: Labels | None = None
+        self._is_front = False
         self._keys = Keys({"n": self._on_next, "p": self._on_previous, "a": self._on_accept})
         self._build_choice()
         self._build_walk()
@@ -125,15 +126,22 @@ class ReviewDock(Dock):
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
         super().showEvent(event)
-        self._hold()
-        self.session.watch(True)
+        self.on_front(True)
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  (Qt's name)
         super().hideEvent(event)
-        self.tools.release()
-        self._keys.release()
-        self._held = None
-        self.session.watch(False)
+        self.on_front(False)
+
+    def on_front(self, is_front: bool) -> None:
+        """Take keys and clicks, and frame the object, only while the dock is in sight."""
+        self._is_front = is_front
+        if is_front:
+            self._hold()
+        else:
+            self.tools.release()
+            self._keys.release()
+            self._held = None
+        self.session.watch(is_front)
 
     def guarded(self, action: Callable[[], Any]) -> None:
         """Do what a button is for; show what is wrong instead of raising it."""
@@ -155,7 +163,7 @@ class ReviewDock(Dock):
         self.axes_label.setVisible(self.axes.isVisibleTo(self))
         self.session.image = image
         self.session.choose(layer, axes=self.axes.value())
-        if self.isVisible() and layer is not self._held:
+        if self._is_front and layer is not self._held:
             self._hold()
         self._refresh()
 
