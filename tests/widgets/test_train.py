@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
+from safetensors import safe_open
 
 from napari_unetseg.models import file, library
 from napari_unetseg.schema.card import ModelCard
@@ -202,7 +204,7 @@ def test_a_pause_holds_and_a_dock_opened_again_shows_the_same_run(dock, viewer, 
     assert (dock.pause.text(), dock.pause.isEnabled()) == ("Pause", False)
 
 
-def test_closing_the_window_ends_the_run_and_keeps_the_model_alone(dock, viewer, qtbot) -> None:
+def test_a_run_that_the_window_has_cut_short_goes_on(dock, viewer, qtbot) -> None:
     prepare(dock, steps=1000)
     dock.train.click()
     checkpoint = library.user_folder() / "discs-unet.checkpoint.safetensors"
@@ -211,7 +213,34 @@ def test_closing_the_window_ends_the_run_and_keeps_the_model_alone(dock, viewer,
     dock.session.shut_down()
     assert time.monotonic() - began < 5
     assert not any(thread.name == "unetseg job" for thread in threading.enumerate())
-    assert [path.name for path in library.user_folder().iterdir()] == ["discs-unet.safetensors"]
+    assert checkpoint.exists()
+    assert "discs-unet.checkpoint" not in library.available()
+    frozen = json.loads(safe_open(checkpoint, "np").metadata()["unetseg_checkpoint"])["progress"]["step"]
+    again = open_dock(viewer, qtbot)
+    prepare(again, steps=frozen + 3)
+    assert again.name.text() == "discs-unet"
+    assert again.resume.isVisibleTo(again)
+    again.resume.setChecked(False)
+    assert "already" in again.hint.text()
+    again.resume.setChecked(True)
+    run(again, qtbot)
+    assert file.read_card(library.user_folder() / "discs-unet.safetensors").training.steps == frozen + 3
+    assert not checkpoint.exists()
+    assert not again.resume.isVisibleTo(again)
+
+
+def test_what_cannot_go_on_says_why_and_loses_nothing(dock, viewer, qtbot) -> None:
+    prepare(dock, steps=1000)
+    dock.train.click()
+    checkpoint = library.user_folder() / "discs-unet.checkpoint.safetensors"
+    qtbot.waitUntil(checkpoint.exists, timeout=60_000)
+    dock.session.shut_down()
+    viewer.layers["painted"].data_setitem((np.array([60]), np.array([60])), 1)
+    again = open_dock(viewer, qtbot)
+    prepare(again, steps=1000)
+    run(again, qtbot)
+    assert "other images or labels" in again.message.text.text()
+    assert checkpoint.exists()
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shape"), MemoryError()])

@@ -122,6 +122,7 @@ def train(
 
 def _check_output(output: Path, *, resume: bool, overwrite: bool) -> Path:
     """Refuse, before any work, what would lose a model or an interrupted run."""
+    from napari_unetseg.models.library import checkpoint_of
     from napari_unetseg.schema.errors import InputError
 
     if resume and overwrite:
@@ -132,7 +133,7 @@ def _check_output(output: Path, *, resume: bool, overwrite: bool) -> Path:
         )
     if not output.parent.is_dir():
         raise InputError(f"{output.parent}: there is no such folder; make it first")
-    checkpoint = output.with_name(f"{output.stem}.checkpoint.safetensors")
+    checkpoint = checkpoint_of(output)
     if resume and not checkpoint.is_file():
         if output.exists():
             raise InputError(

@@ -13,6 +13,7 @@ from napari_unetseg.models import disk, file
 from napari_unetseg.schema.errors import ModelFileError
 
 SUFFIX = ".safetensors"
+_CHECKPOINT = f".checkpoint{SUFFIX}"
 _preferred: dict[str, Path | None] = {"folder": None}
 _NAME = re.compile(r"\w[\w .+\-]{0,99}(?<![ .])")
 
@@ -32,6 +33,11 @@ def user_folder() -> Path:
 def prefer_folder(folder: Path | None) -> None:
     """Keep the user's models in `folder` from now on; none: in the usual place."""
     _preferred["folder"] = folder
+
+
+def checkpoint_of(model: Path) -> Path:
+    """Return where a training run freezes its state beside the model it makes; the file is there until it ends."""
+    return model.with_name(f"{model.stem}{_CHECKPOINT}")
 
 
 def available() -> dict[str, Path]:
@@ -107,7 +113,7 @@ def _models_in(folder: Path) -> dict[str, Path]:
 
 def _is_unfinished(path: Path) -> bool:
     """Tell a file being written and the checkpoint of an interrupted training from a model."""
-    return path.name.startswith(".") or path.name.endswith(f".checkpoint{SUFFIX}")
+    return path.name.startswith(".") or path.name.endswith(_CHECKPOINT)
 
 
 def _data_home() -> Path:

@@ -28,11 +28,6 @@ class Progress:
     skipped: int = 0
 
 
-def path_for(output: Path) -> Path:
-    """Return the checkpoint's path beside the model file."""
-    return output.with_name(output.stem + ".checkpoint.safetensors")
-
-
 def write(
     path: Path,
     *,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from napari_unetseg.images.atomic import check_destination, check_folder
-from napari_unetseg.models import file
+from napari_unetseg.models import file, library
 from napari_unetseg.networks import registry
 from napari_unetseg.networks.losses import SegmentationLoss
 from napari_unetseg.networks.network import Network
@@ -97,7 +97,7 @@ def run(
     data_sha256 = fingerprint([*training, *held])
     run_ = _set_up(network, recipe=recipe, start=start, device=place)
     if resume:
-        frozen = checkpoint.path_for(output)
+        frozen = library.checkpoint_of(output)
         run_.progress = checkpoint.read(
             frozen,
             network=run_.network,
@@ -111,7 +111,7 @@ def run(
     data = Data(PatchSampler(training, recipe=recipe), held, card)
     job = _loop(run_, data=data, live=live or Live(), recipe=recipe, output=output, device=place)
     yield from run_.clock.through(job)
-    checkpoint.path_for(output).unlink(missing_ok=True)
+    library.checkpoint_of(output).unlink(missing_ok=True)
     return file.read_card(output)
 
 
@@ -241,7 +241,7 @@ def _validate(run_: Run, *, data: Data, live: Live, recipe: Recipe, output: Path
 
 
 def _freeze(run_: Run, *, data: Data, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
-    frozen = checkpoint.path_for(output)
+    frozen = library.checkpoint_of(output)
     checkpoint.write(
         frozen,
         network=run_.network,

@@ -57,6 +57,10 @@ class TrainForm(Dock):
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of the new model")
         self.add_row("Save as", self.name, tooltip="Name of the new model in your library")
+        self.resume = QCheckBox("Go on with the run that was cut short")
+        self.resume.setToolTip("Train on from where the window was closed, with the same layers and settings")
+        self.resume.setChecked(True)
+        self.column.addWidget(self.resume)
         self.options = TrainOptions(self)
         self.preview_weights = QPushButton("Preview weights")
         self.preview_weights.setToolTip(

@@ -42,6 +42,7 @@ class Plan:
     regions: Shapes | None = None
     axes: str = ""
     device: str = "auto"
+    resumes: bool = False
 
 
 class TrainSession(Session):
@@ -85,13 +86,14 @@ class TrainSession(Session):
     @property
     def output(self) -> Path | None:
         """The model file of the present or last run."""
-        return None if self.plan is None else library.user_folder() / f"{self.plan.name}{library.SUFFIX}"
+        return None if self.plan is None else model_of(self.plan.name)
 
     def start(self, plan: Plan) -> bool:
         """Train on what the layers hold now; tell whether the run was started."""
         if self.job.is_running:
             return False
-        library.check_new_name(plan.name)
+        if not plan.resumes:
+            library.check_new_name(plan.name)
         pairs = [take_pair(pair, axes=plan.axes, regions=plan.regions) for pair in plan.pairs]
         self.plan, self.saved, self.history = plan, None, History()
         samples = Pairs(pairs, reading=plan.reading)
@@ -101,7 +103,7 @@ class TrainSession(Session):
         names = ", ".join(pair.image.name for pair in plan.pairs)
 
         def task() -> Generator[Event, None, ModelCard]:
-            from napari_unetseg.tasks import checkpoint, train
+            from napari_unetseg.tasks import train
             from napari_unetseg.tasks.model import load_model
 
             warm_up()
@@ -110,10 +112,7 @@ class TrainSession(Session):
             found = yield from samples.load()
             facts = {"data": names, "description": f"trained in napari on {names}"}
             options = {"output": output, "start": start, "device": plan.device, "live": live}
-            try:
-                return (yield from train.run(found, recipe=plan.recipe, **options, **facts))
-            finally:  # however it ends, with the window too: nobody goes on from here, and the best model is kept
-                checkpoint.path_for(output).unlink(missing_ok=True)
+            return (yield from train.run(found, recipe=plan.recipe, resume=plan.resumes, **options, **facts))
 
         self._live = live
         self._labels = [pair.labels for pair in pairs]
@@ -208,9 +207,11 @@ class TrainSession(Session):
         self._announce()
 
     def _on_job_failed(self, _error: Exception) -> None:
+        self._forget_checkpoint()
         self._announce()
 
     def _on_job_cancelled(self) -> None:
+        self._forget_checkpoint()
         if self.saved is None:
             self.told.emit("Stopped before the first step: no model was saved", "note")
         self._announce()
@@ -228,6 +229,26 @@ class TrainSession(Session):
         if self.saved is not None and self.saved.exists():
             _models.announce_model(self.saved)
             self.model_saved.emit(self.saved)
+
+    def _forget_checkpoint(self) -> None:
+        """Remove what only a run that the window has cut short goes on from; before a step it is none of this run's."""
+        if self.plan is not None and self.history.step:
+            library.checkpoint_of(model_of(self.plan.name)).unlink(missing_ok=True)
+
+
+def can_go_on(name: str) -> bool:
+    """Tell whether a run that was to make this model was cut short, and has left its state."""
+    return library.checkpoint_of(model_of(name)).exists()
+
+
+def model_of(name: str) -> Path:
+    """Return the file of a model with this name."""
+    return library.user_folder() / f"{name}{library.SUFFIX}"
+
+
+def suggested_name(wish: str) -> str:
+    """Return the wish where a run of that name can go on, else a name that no model has."""
+    return wish if can_go_on(wish) else free_name(wish)
 
 
 def free_name(wish: str) -> str:

@@ -23,7 +23,7 @@ from napari_unetseg.widgets._open import open_dock
 from napari_unetseg.widgets._session import session_of
 from napari_unetseg.widgets._train_form import BACKGROUND, NOT_ANNOTATED, SCRATCH, TrainForm
 from napari_unetseg.widgets._train_layers import source_of
-from napari_unetseg.widgets._train_session import Plan, TrainSession, free_name
+from napari_unetseg.widgets._train_session import Plan, TrainSession, can_go_on, free_name, suggested_name
 
 SEGMENT = "Segment"
 """Display name of the other dock in the manifest."""
@@ -78,6 +78,7 @@ class TrainDock(TrainForm):
             regions=self.options.regions.value(),
             axes=self._axes(),
             device=computing.device,
+            resumes=self._resumes(),
         )
 
     def problem(self) -> str:
@@ -86,10 +87,19 @@ class TrainDock(TrainForm):
         if problem:
             return problem
         try:
-            library.check_new_name(self.name.text().strip())
+            if not self._resumes():
+                library.check_new_name(self.name.text().strip())
         except UnetSegError as error:
             return str(error)
         return self._misfit()
+
+    def _resumes(self) -> bool:
+        return self.resume.isChecked() and self._can_resume()
+
+    def _can_resume(self) -> bool:
+        """Tell whether the name is that of a run which was cut short."""
+        name = self.name.text().strip()
+        return bool(name) and not self.session.job.is_running and can_go_on(name)
 
     def _misfit(self) -> str:
         """Say why the network and the image do not go together."""
@@ -150,6 +160,7 @@ class TrainDock(TrainForm):
         self.options.changed.connect(self._on_options_changed)
         self.zero.activated.connect(self._on_zero_activated)
         self.name.textEdited.connect(self._on_name_edited)
+        self.resume.toggled.connect(self._show_state)
         self.train.clicked.connect(self._on_train_clicked)
         self.pause.clicked.connect(self._on_pause_clicked)
         self.stop.clicked.connect(session.stop)
@@ -176,7 +187,7 @@ class TrainDock(TrainForm):
         if source is not None:
             self.options.set_channels(source.sizes["C"])
             if not self._name_is_chosen and not self.session.job.is_running:
-                self.name.setText(free_name(_slug(source.name)))
+                self.name.setText(suggested_name(_slug(source.name)))
         self._show_state()
 
     def _on_model_changed(self, _value: Any = None) -> None:
@@ -259,6 +270,7 @@ class TrainDock(TrainForm):
         self.preview_weights.setEnabled(can_show)
         self.preview_augmentation.setEnabled(can_show)
         self.name.setEnabled(not running)
+        self.resume.setVisible(self._can_resume())
         self.hint.setText(problem)
         self.hint.setVisible(bool(problem) and self.pairs.help.isHidden())
         self.after.setVisible(not running and self.session.saved is not None)
