@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QScrollArea
 
 from napari_unetseg.widgets._dock import NARROWEST, Dock, hint
@@ -49,6 +50,23 @@ def test_a_long_column_scrolls_and_the_footer_stays(dock) -> None:
     assert area.verticalScrollBar().maximum() > 0
     assert primary.mapTo(dock, primary.rect().bottomRight()).y() < 500
     assert primary.width() > dock.width() / 2
+
+
+def test_ctrl_enter_presses_the_primary_button(dock, qtbot) -> None:
+    primary, pressed, field = QPushButton("Go"), [], QLineEdit()
+    primary.clicked.connect(lambda: pressed.append(True))
+    dock.add_row("name", field)
+    dock.add_buttons(primary)
+    dock.show()
+    qtbot.waitExposed(dock)
+    dock.activateWindow()
+    qtbot.waitUntil(dock.isActiveWindow, timeout=5000)
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert pressed == [True]
+    primary.setEnabled(False)
+    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert pressed == [True]
 
 
 def test_a_section_is_folded_and_says_so(dock) -> None:

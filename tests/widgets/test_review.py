@@ -365,3 +365,19 @@ def test_in_a_real_window_the_keys_work_and_go_with_the_dock(make_napari_viewer,
     assert dock.session.current == dock.session.sequence()[0]
     viewer.window.remove_dock_widget(dock)
     assert N not in viewer.keymap
+
+
+@pytest.mark.screen
+def test_the_frame_is_seen_around_the_object(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    layer = viewer.add_labels(field(), name="cells labels", opacity=0)
+    dock = ReviewDock(viewer)
+    viewer.window.add_dock_widget(dock, name="review")
+    qtbot.waitUntil(lambda: dock.session.objects is not None, timeout=10000)
+    dock.next.click()
+    shot = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    rows, columns = np.nonzero((abs(shot - [0xF0, 0xE4, 0x42]) < 60).all(-1))
+    item = dock.session.objects.items[dock.session.current]
+    around = [(side.stop - side.start + 4) * viewer.camera.zoom for side in item.box]
+    assert [np.ptp(rows), np.ptp(columns)] == pytest.approx(around, abs=6)
+    assert layer in viewer.layers

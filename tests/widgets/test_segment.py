@@ -540,3 +540,22 @@ def test_table_and_review_are_one_click_away(make_napari_viewer, open_dock, qtbo
     dock.refine.review.click()
     (review,) = [one for name, one in viewer.window.dock_widgets.items() if "Review" in name]
     assert (review.labels.value(), review.image.value()) == (labels, layer)
+
+
+@pytest.mark.screen
+def test_the_result_is_seen_in_colours_where_the_cells_are(make_napari_viewer, open_dock, qtbot) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(stack(20, 24), name="cells", colormap="gray")
+    dock = open_dock(viewer)
+    viewer.window.add_dock_widget(dock)
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    labels.opacity = 1
+    viewer.reset_view()
+    shot = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    has_colour = np.ptp(shot, axis=-1) > 20
+    assert len(np.unique(shot[has_colour], axis=0)) >= len(labels.features)
+    pixels = np.count_nonzero(labels.data) * viewer.camera.zoom**2
+    assert has_colour.sum() == pytest.approx(pixels, rel=0.1)
+    labels.visible = False
+    assert not (np.ptp(viewer.screenshot(flash=False)[..., :3].astype(int), axis=-1) > 20).any()

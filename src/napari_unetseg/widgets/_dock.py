@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
-from qtpy.QtGui import QIcon, QPixmap, QShowEvent
+from qtpy.QtGui import QIcon, QKeySequence, QPixmap, QShortcut, QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
     QFrame,
@@ -124,8 +124,12 @@ class Dock(QWidget):
         return section
 
     def add_buttons(self, primary: QPushButton, *others: QPushButton) -> None:
-        """Put the buttons in the footer, above progress and message; the primary one stands out."""
+        """Put the buttons above progress and message; the primary one stands out, and Ctrl+Enter presses it."""
         primary.setStyleSheet(PRIMARY)
+        for key in ("Ctrl+Return", "Ctrl+Enter"):  # of the letters, of the digits
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(primary.click)
         row = QHBoxLayout()
         row.addWidget(primary, 2)
         for button in others:

@@ -48,7 +48,7 @@ class Focus:
         chosen, active = set(selection), selection.active
         facts = {_layers.METADATA: {"role": ROLE, "source": labels.name}}
         place = _layers.placement(labels, axes=axes)
-        layer = self._viewer.add_shapes(ndim=labels.ndim, name=NAME, metadata=facts, **place)
+        layer = self._viewer.add_shapes(ndim=labels.ndim, name=NAME, opacity=1, metadata=facts, **place)
         layer.editable = False
         selection.clear()
         selection.update(chosen)

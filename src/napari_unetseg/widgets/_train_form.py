@@ -96,7 +96,7 @@ class TrainForm(Dock):
         self.hint = hint()
         self.footer.insertWidget(0, self.hint)
         self.train = QPushButton("Train")
-        self.train.setToolTip("Train on the chosen pairs and save the best model")
+        self.train.setToolTip("Train on the chosen pairs and save the best model (Ctrl+Enter)")
         self.pause = QPushButton("Pause")
         self.pause.setToolTip("Hold the training; its minutes do not run on")
         self.stop = QPushButton("Stop, keep best")

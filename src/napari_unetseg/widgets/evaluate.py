@@ -50,7 +50,7 @@ class EvaluateDock(Dock):
         self._build_choice()
         self._build_result()
         self.evaluate = QPushButton("Evaluate")
-        self.evaluate.setToolTip("Compare the two layers; mistakes are shown in a layer of their own")
+        self.evaluate.setToolTip("Compare the two layers (Ctrl+Enter); mistakes are shown in a layer of their own")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop after the frame that is being compared")
         self.add_buttons(self.evaluate, self.cancel)

@@ -158,7 +158,7 @@ class SegmentDock(Dock):
             problem = _sentence(forecast.advice)
         self.run.setEnabled(not problem and not is_running)
         self.run.setText("Segmenting…" if is_running else "Segment")
-        self.run.setToolTip(problem)
+        self.run.setToolTip(problem or "Outline the cells of the region (Ctrl+Enter)")
         self.cancel.setEnabled(is_running and not self.session.job.is_stopping)
         self.cancel.setText("Stopping…" if self.session.job.is_stopping else "Cancel")
         self.forecast.setText("" if is_running else problem or self._forecast_text())
