@@ -99,6 +99,7 @@ class Result:
         self.highest = max(self.highest, int(part.labels.max(initial=0)))
         if part.is_final:
             self._unfinished, self.is_touched = None, True
+            self._note(part.region)
 
     def _was(self, frame: tuple[slice, ...]) -> np.ndarray | int:
         """Return what a plane or volume of the region held before the run, without copying a large one again."""
@@ -155,14 +156,16 @@ class Result:
             _add_undo_step(layer, self.index, before=self._before, after=self.array[self.index].copy())
             self._before = None
         self._stale.clear()
-        self.written.note(self.canvas, self.box)
         layer.refresh()
 
     def note_frame(self, t: int, z: int | None) -> None:
         """Remember a plane or volume of the region as it is now: it was not a person who changed it."""
-        first = self.box[0].start + t, self.box[1].start + (z or 0)
-        planes = self.box[1] if z is None else slice(first[1], first[1] + 1)
-        self.written.note(self.canvas, (slice(first[0], first[0] + 1), planes, *self.box[2:]))
+        self._note((slice(t, t + 1), slice(None) if z is None else slice(z, z + 1), slice(None), slice(None)))
+
+    def _note(self, region: tuple[slice, ...]) -> None:
+        whole = [side.indices(box.stop - box.start) for side, box in zip(region, self.box, strict=True)]
+        box = (slice(b.start + low, b.start + high) for b, (low, high, _) in zip(self.box, whole, strict=True))
+        self.written.note(self.canvas, tuple(box))
 
     def notes(self) -> list[str]:
         """Say what a person should know of where the labels are."""
