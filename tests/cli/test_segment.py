@@ -12,10 +12,11 @@ import pytest
 import tifffile
 
 from napari_unetseg.schema.events import ItemDone, TileDone
+from napari_unetseg.tasks import manifest
 
 
 def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != manifest.NAME)
 
 
 def test_a_folder_gives_labels_and_a_table_for_each_image(run, images, model, draw):

@@ -16,6 +16,7 @@ from napari_unetseg.schema.config import DecodingConfig, NetworkConfig, TargetCo
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.batch import segment_files
 from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.manifest import NAME
 from napari_unetseg.tasks.model import Model
 
 
@@ -49,7 +50,7 @@ def test_each_input_gets_labels_and_a_table(images: Path, model: Model, tmp_path
         table = pd.read_csv(tmp_path / "out" / f"{stem}_objects.csv")
         assert labels.shape == (32, 40)
         assert labels.max() == len(table)
-    assert not [path for path in (tmp_path / "out").iterdir() if path.suffix not in {".tif", ".csv"}]
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.suffix not in {".tif", ".csv"}] == [NAME]
 
 
 def test_one_bad_file_does_not_stop_the_rest(images: Path, model: Model, tmp_path: Path) -> None:
@@ -70,10 +71,34 @@ def test_results_that_stand_are_never_overwritten_by_accident(images: Path, mode
     (out / "a_labels.tif").unlink()
     results = run(images, model, out, existing="skip")
     assert [result.objects > 0 or result.seconds > 0 for result in results] == [True, False, False]
-    assert {path: path.read_bytes() for path in out.iterdir() if path in before}.keys() == before.keys()
+    assert {path: path.read_bytes() for path in out.iterdir() if path.suffix == ".tif"}.items() <= before.items()
     (out / "a_objects.csv").write_text("mine")
     run(images, model, out, existing="overwrite")
     assert (out / "a_objects.csv").read_text() != "mine"
+
+
+def test_going_on_with_other_settings_is_refused_before_any_work(images: Path, model: Model, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(images, model, out)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    (out / "a_labels.tif").unlink()
+    with pytest.raises(InputError, match=r"2 results here made with other settings \(threshold 0.5, now 0.7\)"):
+        run(images, model, out, existing="skip", decoding=DecodingConfig(min_size=0, threshold=0.7))
+    assert not (out / "a_labels.tif").exists()
+    results = run(images, model, out, existing="skip")
+    assert [result.seconds > 0 for result in results] == [True, False, False]
+    assert (out / "a_labels.tif").read_bytes() == before[out / "a_labels.tif"]
+    run(images, model, out, existing="overwrite", decoding=DecodingConfig(min_size=0, threshold=0.7))
+    results = run(images, model, out, existing="skip", decoding=DecodingConfig(min_size=0, threshold=0.7))
+    assert not any(result.seconds for result in results)
+
+
+def test_the_result_of_an_image_that_has_changed_is_made_again(images: Path, model: Model, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(images, model, out)
+    tifffile.imwrite(images / "b c.tif", np.zeros((32, 40), np.uint16))
+    results = run(images, model, out, existing="skip")
+    assert [result.seconds > 0 for result in results] == [False, True, False]
 
 
 def test_zarr_output(images: Path, model: Model, tmp_path: Path) -> None:

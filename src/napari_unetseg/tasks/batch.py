@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from napari_unetseg.images.atomic import check_folder
 from napari_unetseg.images.axes import label_axes
@@ -19,6 +19,7 @@ from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note, Saved
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import segment
+from napari_unetseg.tasks.manifest import Manifest, fingerprint
 from napari_unetseg.tasks.model import Model
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ def segment_files(
     """Write `STEM_labels.tif` (or `.zarr`) and `STEM_objects.csv` into `folder` for each input.
 
     `existing` says what to do where a result stands: refuse before any work, skip that input, or replace the result.
-    Returns one `ItemDone` per input, with its error if it failed.
+    To skip, a result must have been made with the same model and settings (`manifest`), else `InputError`; the result
+    of an image that has changed since is made again. Returns one `ItemDone` per input, with its error if it failed.
     """
     places = results_of(inputs, folder=folder, format=format)
     standing = [place.labels for place in places.values() if place.is_begun]
@@ -64,18 +66,25 @@ def segment_files(
         )
     _make_folder(folder)
     job = _Job(model, axes, channels, tiling, decoding, format)
+    manifest = Manifest.of(folder, settings=_settings(job))
+    if existing == "skip":
+        _check_settings(manifest, places.values())
     results: list[ItemDone] = []
     for number, path in enumerate(inputs, start=1):
         began = time.monotonic()
         place = places[path]
-        if existing == "skip" and place.is_complete:
+        if existing == "skip" and place.is_complete and not manifest.is_of(place.labels, path):
+            yield Note(f"{path.name}: has changed since {place.labels.name} was made; it is made again")
+        elif existing == "skip" and place.is_complete:
             yield Note(f"{path.name}: kept {place.labels.name}, made before")
             results.append(ItemDone(path.name, number, len(inputs), output=place.labels))
             yield results[-1]
             continue
         error, objects, read_as = None, 0, ""
         try:
+            image = fingerprint(path)
             objects, read_as = yield from _segment_file(path, place=place, job=job)
+            manifest.add(place.labels, path, image=image)
         except UnetSegError as problem:
             error = str(problem)
         except Exception as problem:
@@ -86,6 +95,32 @@ def segment_files(
         results.append(ItemDone(path.name, number, len(inputs), output, objects, seconds, error, read_as))
         yield results[-1]
     return results
+
+
+def _settings(job: _Job) -> dict[str, Any]:
+    """Return what decides on the labels, in words that can be compared; tile and device do not."""
+    card = job.model.card
+    decoding = job.decoding or card.decoding
+    precision = "auto" if job.tiling is None else job.tiling.precision
+    return {
+        "model": f"{card.name} {card.sha256[:12]}".strip(),
+        "axes": job.axes,
+        "channels": None if job.channels is None else list(job.channels),
+        "precision": precision,
+        **decoding.model_dump(),
+    }
+
+
+def _check_settings(manifest: Manifest, places: Iterable[Result]) -> None:
+    """Refuse to go on beside results that were made otherwise."""
+    others = [(place.labels, manifest.differences(place.labels)) for place in places if place.is_complete]
+    others = [(path, differences) for path, differences in others if differences]
+    if others:
+        path, differences = others[0]
+        raise InputError(
+            f"{path}: {counted(len(others), 'result')} here made with other settings ({'; '.join(differences)}); "
+            "go on with those settings, pass --overwrite to replace the results, or choose another folder"
+        )
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,0 +1,95 @@
+"""What the results in a folder were made from: one line of JSON for each image, added when its files are in place.
+
+So a run that goes on knows its own results from those of another model, other settings or an image that has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_unetseg.images.atomic import sync_file
+from napari_unetseg.schema.errors import InputError
+
+NAME = ".unetseg_manifest.jsonl"  # hidden: it is for the program, the folder is for its user
+ENDS = 2**20  # bytes at the start and at the end of a file that stand for a large one, with its size
+WHOLE = 64 * 2**20  # bytes up to which a file is read in full
+
+
+@dataclass
+class Manifest:
+    """The lines of a folder, the last one for each result; lines that cannot be read (a full disk) count as absent."""
+
+    path: Path
+    settings: dict[str, Any]
+    _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path, *, settings: dict[str, Any]) -> Manifest:
+        """Read the manifest of a folder for a run with these settings."""
+        manifest = cls(folder / NAME, json.loads(json.dumps(settings)))
+        try:
+            lines = manifest.path.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return manifest
+        except (OSError, UnicodeDecodeError) as error:
+            what = f"{manifest.path}: cannot be read ({error})"
+            raise InputError(f"{what}; move it away, or choose another folder") from error
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                manifest._entries[str(entry["result"])] = entry
+            except (ValueError, KeyError, TypeError):
+                continue
+        return manifest
+
+    def differences(self, result: Path) -> list[str]:
+        """Name the settings that a result was made with otherwise; none for a result that nobody has noted down."""
+        entry = self._entries.get(result.name, {})
+        before = entry.get("settings", self.settings)
+        names = {*self.settings, *before}
+        return sorted(
+            f"{name} {before.get(name)!r}, now {self.settings.get(name)!r}"
+            for name in names
+            if before.get(name) != self.settings.get(name)
+        )
+
+    def is_of(self, result: Path, source: Path) -> bool:
+        """Tell whether a result was made from this image as it is now; true where nobody has noted it down."""
+        entry = self._entries.get(result.name)
+        return entry is None or entry.get("image") == fingerprint(source)
+
+    def add(self, result: Path, source: Path, *, image: str) -> None:
+        """Note a finished result down; `image` is the fingerprint that `source` had when it was read."""
+        entry = {"result": result.name, "source": source.name, "image": image, "settings": self.settings}
+        self._entries[result.name] = entry
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, sort_keys=True) + "\n")
+        sync_file(self.path)
+
+
+def fingerprint(path: Path) -> str:
+    """Return a hash of a file, of a large one of its size and ends; of a folder (zarr) of all names and sizes in it."""
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for parent, folders, names in os.walk(path):
+            folders.sort()
+            for name in sorted(names):
+                part = Path(parent) / name
+                digest.update(f"{part.relative_to(path).as_posix()}:{part.stat().st_size}\n".encode())
+        return digest.hexdigest()
+    size = path.stat().st_size
+    digest.update(f"{size}:".encode())
+    with path.open("rb") as file:
+        if size <= WHOLE:
+            while chunk := file.read(ENDS):
+                digest.update(chunk)
+        else:
+            digest.update(file.read(ENDS))
+            file.seek(-ENDS, os.SEEK_END)
+            digest.update(file.read(ENDS))
+    return digest.hexdigest()
