@@ -164,6 +164,19 @@ def test_a_stack_with_channels_opens_as_a_layer_for_each(dock, images, qtbot) ->
     assert [layer.data.shape for layer in dock.viewer.layers] == [(3, 16, 16)] * 2
 
 
+def test_results_of_other_settings_are_not_mixed_with_new_ones(dock, images, qtbot) -> None:
+    take(dock, images, qtbot)
+    run(dock, qtbot)
+    before = {path: path.read_bytes() for path in (images / "segmented").iterdir()}
+    next(path for path in before if path.suffix == ".tif").unlink()
+    take(dock, images, qtbot)
+    dock.decoding.set_value(dock.decoding.value().replace(threshold=0.7))
+    run(dock, qtbot)
+    assert "with other settings (threshold 0.5, now 0.7)" in dock.message.text.text()
+    assert "'If done: replace its result'" in dock.message.text.text()
+    assert all(path.read_bytes() == before[path] for path in (images / "segmented").iterdir())
+
+
 def test_cancel_keeps_what_is_done_and_the_next_run_does_the_rest(dock, images, qtbot) -> None:
     take(dock, images, qtbot)
 

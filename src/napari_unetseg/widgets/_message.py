@@ -14,7 +14,14 @@ from napari_unetseg.schema.errors import UnetSegError
 
 COLOURS = {"error": "#d1495b", "warning": "#edae49", "note": "#4f8fc0"}  # told apart by colour-blind people too
 Kind = Literal["error", "warning", "note"]
-FIELDS = {"axes": "Axes", "channel": "Channels", "link": "Join slices", "tile": "Tile", "min-size": "Smallest object"}
+FIELDS = {
+    "axes": "Axes",
+    "channel": "Channels",
+    "link": "Join slices",
+    "tile": "Tile",
+    "min-size": "Smallest object",
+    "overwrite": "If done: replace its result",
+}
 """What the docks call an option of the command line that messages advise."""
 ADVICE = "; run again with -v for details"  # of the command line; a dock has the button "Copy details"
 
