@@ -131,6 +131,19 @@ def test_every_edit_is_one_undo_step_and_the_list_follows(dock, viewer, qtbot, e
     qtbot.waitUntil(lambda: session.objects.total == expected[0], timeout=2000)
 
 
+def test_what_an_undo_brings_back_is_the_current_object_again(dock, viewer):
+    dock.order.setCurrentIndex(1)
+    dock.next.click()
+    deleted = dock.session.current
+    dock.session.delete()
+    assert dock.session.current != deleted
+    labels_of(viewer).undo()
+    assert dock.session.current == deleted
+    assert "object in review" in viewer.layers
+    labels_of(viewer).redo()
+    assert not dock.session.objects.items[deleted].is_there
+
+
 def test_measured_features_follow_edits_and_undo(dock, viewer, qtbot):
     layer, session = labels_of(viewer), dock.session
     image = viewer.layers["cells"].data[None]

@@ -216,7 +216,10 @@ class ReviewWalk(Session):
             self._settle.start()
 
     def _on_layer_redrawn(self, _event: Any) -> None:
-        """Undo tells nothing else: look whether objects that edits have removed or made are there."""
+        """Undo tells nothing else: look whether objects that edits have removed or made are there.
+
+        What is back is the current object again.
+        """
         if self._is_writing or not self._touched or self.objects is None:
             return
         before = {key: self.objects.items.get(key) for key in self._touched}
@@ -225,8 +228,16 @@ class ReviewWalk(Session):
         if changed:
             self.measure_again(changed)
             self._sequence = None
-            self._show_focus()
-            self.changed.emit()
+            back = [key for key in changed if self._is_there(key) and not (before[key] and before[key].is_there)]
+            if back:
+                self.go_to(back[0])
+            else:
+                self._show_focus()
+                self.changed.emit()
+
+    def _is_there(self, key: Key) -> bool:
+        item = self.objects.items.get(key)
+        return item is not None and item.is_there
 
     def _on_layer_selected_label(self, _event: Any) -> None:
         """Take a label picked with napari's own tools for the current object."""
