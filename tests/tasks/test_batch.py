@@ -82,7 +82,7 @@ def test_going_on_with_other_settings_is_refused_before_any_work(images: Path, m
     run(images, model, out)
     before = {path: path.read_bytes() for path in out.iterdir()}
     (out / "a_labels.tif").unlink()
-    with pytest.raises(InputError, match=r"2 results here made with other settings \(threshold 0.5, now 0.7\)"):
+    with pytest.raises(InputError, match=r"2 results here came from other settings \(threshold 0.5, now 0.7\)"):
         run(images, model, out, existing="skip", decoding=DecodingConfig(min_size=0, threshold=0.7))
     assert not (out / "a_labels.tif").exists()
     results = run(images, model, out, existing="skip")
@@ -99,6 +99,20 @@ def test_the_result_of_an_image_that_has_changed_is_made_again(images: Path, mod
     tifffile.imwrite(images / "b c.tif", np.zeros((32, 40), np.uint16))
     results = run(images, model, out, existing="skip")
     assert [result.seconds > 0 for result in results] == [False, True, False]
+
+
+def test_one_name_in_two_folders_is_never_one_result(images: Path, model: Model, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(images, model, out)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    other = tmp_path / "day 2"
+    other.mkdir()
+    tifffile.imwrite(other / "a.tif", np.zeros((32, 40), np.uint16))
+    (other / "b c.tif").symlink_to(tmp_path / "gone.tif")
+    results = run(other, model, out, existing="skip")
+    assert "made from another image" in results[0].error
+    assert results[1].error is not None
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_zarr_output(images: Path, model: Model, tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ def test_a_result_is_known_with_its_settings_and_image(tmp_path: Path, image: Pa
     assert other.differences(result) == ["new None, now 1", "threshold 0.5, now 0.6"]
     image.write_bytes(b"x")
     assert not again.is_of(result, image)
+    same_name = tmp_path / "é.tif"
+    same_name.write_bytes(b"y")
+    with pytest.raises(InputError, match=r"another image, .*in.*é\.tif"):
+        again.is_of(result, same_name)
 
 
 def test_what_nobody_noted_down_is_taken_as_it_is(tmp_path: Path, image: Path) -> None:
@@ -47,7 +51,10 @@ def test_a_cut_or_foreign_line_counts_as_absent_and_the_last_line_wins(tmp_path:
         made.add(result, image, image=fingerprint(image))
     with (tmp_path / NAME).open("a") as file:
         file.write('[1]\n"a"\n{}\n' + json.dumps({"result": "a.tif", "settings": {}})[:-9])
-    assert Manifest.of(tmp_path, settings=SETTINGS).differences(result) == []
+    again = Manifest.of(tmp_path, settings=SETTINGS)
+    assert again.differences(result) == []
+    again.add(tmp_path / "b.tif", image, image="other")
+    assert Manifest.of(tmp_path, settings=SETTINGS | {"threshold": 0.7}).differences(tmp_path / "b.tif")
 
 
 def test_a_manifest_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
@@ -60,7 +67,6 @@ def test_fingerprints_follow_content_and_names(tmp_path: Path, image: Path, monk
     before = fingerprint(image)
     image.write_bytes(image.read_bytes()[:-1] + b"y")
     assert fingerprint(image) != before
-    monkeypatch.setattr(manifests, "WHOLE", 100)
     monkeypatch.setattr(manifests, "ENDS", 50)
     large = fingerprint(image)
     image.write_bytes(image.read_bytes() + b"z")

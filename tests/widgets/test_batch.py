@@ -172,8 +172,8 @@ def test_results_of_other_settings_are_not_mixed_with_new_ones(dock, images, qtb
     take(dock, images, qtbot)
     dock.decoding.set_value(dock.decoding.value().replace(threshold=0.7))
     run(dock, qtbot)
-    assert "with other settings (threshold 0.5, now 0.7)" in dock.message.text.text()
-    assert "'If done: replace its result'" in dock.message.text.text()
+    assert "from other settings (threshold 0.5, now 0.7)" in dock.message.text.text()
+    assert "choose 'replace its result' at 'If done'" in dock.message.text.text()
     assert all(path.read_bytes() == before[path] for path in (images / "segmented").iterdir())
 
 

@@ -222,7 +222,7 @@ def test_a_dock_opened_again_shows_the_same_review(dock, viewer, qtbot):
     assert again.labels.value() is labels_of(viewer)
 
 
-def test_a_frame_is_around_the_object_in_review_and_goes_with_the_dock(dock, viewer):
+def test_a_frame_is_around_the_object_in_review_and_goes_with_the_dock(dock, viewer, qtbot):
     dock.order.setCurrentIndex(1)
     dock.next.click()
     dock.next.click()  # object 2, of radius 9 around (20, 70)
@@ -242,8 +242,10 @@ def test_a_frame_is_around_the_object_in_review_and_goes_with_the_dock(dock, vie
         dock.session.delete()
     assert "object in review" not in viewer.layers
     labels_of(viewer).undo()
-    viewer.layers.clear()
-    assert not viewer.layers
+    viewer.layers.select_all()
+    viewer.layers.remove_selected()
+    qtbot.waitUntil(lambda: not viewer.layers, timeout=5000)
+    assert dock.session._focus._labels is None
 
 
 def test_an_object_of_a_stack_is_framed_in_its_planes_and_nobody_else_takes_the_frame(viewer, qtbot):

@@ -250,6 +250,52 @@ def test_corrections_are_kept_and_the_next_run_has_a_layer_of_its_own(viewer, op
     assert len(results(viewer)) == 2
 
 
+def test_a_deletion_is_a_correction_and_what_was_undone_is_none(viewer, open_dock, qtbot) -> None:
+    viewer.add_image(stack(20, 24), name="cells")
+    dock = open_dock(viewer)
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    where = np.nonzero(labels.data == 1)
+    labels.data_setitem(where, 0)
+    labels.undo()
+    run(dock, qtbot)
+    assert results(viewer) == [labels]
+    labels.redo()  # the run has taken its place
+    labels.data_setitem(where, 0)
+    run(dock, qtbot)
+    assert len(results(viewer)) == 2
+    assert not labels.data[where].any()
+
+
+def test_labels_that_were_replaced_or_copied_are_left_alone(viewer, open_dock, qtbot) -> None:
+    viewer.add_image(stack(20, 24), name="cells")
+    dock = open_dock(viewer)
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    labels.data = np.full((20, 24), 7, np.uint32)
+    run(dock, qtbot)
+    assert len(results(viewer)) == 2
+    assert (labels.data == 7).all()
+
+
+def test_corrections_elsewhere_in_the_plane_do_not_matter(viewer, open_dock, qtbot) -> None:
+    layer = viewer.add_image(stack(40, 48), name="cells")
+    dock = open_dock(viewer)
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    labels.data_setitem((np.array([39]), np.array([47])), 99)
+    viewer.add_shapes([[[0, 0], [0, 19], [19, 19], [19, 0]]], shape_type="rectangle")
+    dock.image.layer.set_value(layer)
+    dock.region.set_value("box")
+    run(dock, qtbot)
+    assert results(viewer) == [labels]
+    assert labels.data[39, 47] == 99
+    dock.region.set_value("all")
+    run(dock, qtbot)
+    assert labels.data[39, 47] == 99
+    assert len(results(viewer)) == 2
+
+
 def test_sliders_leave_corrections_alone(viewer, open_dock, qtbot) -> None:
     viewer.add_image(stack(20, 24), name="cells")
     dock = open_dock(viewer)
@@ -262,6 +308,7 @@ def test_sliders_leave_corrections_alone(viewer, open_dock, qtbot) -> None:
     qtbot.wait(300)
     assert dock.refine.sliders["threshold"].value() == threshold
     assert "corrected by hand" in dock.refine.note.text()
+    assert dock.decoding.value().threshold == threshold
     np.testing.assert_array_equal(labels.data, corrected)
     labels.undo()
     dock.refine.sliders["threshold"].setValue(0.2)

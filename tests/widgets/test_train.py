@@ -221,6 +221,9 @@ def test_a_run_that_the_window_has_cut_short_goes_on(dock, viewer, qtbot) -> Non
     assert again.name.text() == "discs-unet"
     assert again.resume.isVisibleTo(again)
     again.resume.setChecked(False)
+    assert again.name.text() == "discs-unet-2"
+    again.name.setText("discs-unet")
+    again.name.textEdited.emit("discs-unet")
     assert "already" in again.hint.text()
     again.resume.setChecked(True)
     run(again, qtbot)
@@ -240,7 +243,13 @@ def test_what_cannot_go_on_says_why_and_loses_nothing(dock, viewer, qtbot) -> No
     prepare(again, steps=1000)
     run(again, qtbot)
     assert "other images or labels" in again.message.text.text()
+    assert "start again under another name" in again.message.text.text()
     assert checkpoint.exists()
+    assert (again.name.text(), again.resume.isChecked()) == ("discs-unet-2", False)
+    assert again.train.isEnabled()
+    again.name.setText("a" * 300)
+    again.name.textEdited.emit("a" * 300)
+    assert "name" in again.hint.text()
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shape"), MemoryError()])

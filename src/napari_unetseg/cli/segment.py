@@ -63,7 +63,12 @@ def segment(
         bool | None, typer.Option("--link/--no-link", help="2D model on a Z stack: join the slices into 3D objects.")
     ] = None,
     format: FormatOption = "tiff",  # noqa: A002 - the option's name
-    resume: Annotated[bool, typer.Option("--resume", help="Leave out images whose results are there.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Leave out images whose results are there, made with the same model and settings."
+        ),
+    ] = False,
     overwrite: OverwriteFlag = False,
     as_json: JsonFlag = False,
     verbose: VerboseFlag = False,

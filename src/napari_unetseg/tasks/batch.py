@@ -18,6 +18,7 @@ from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note, Saved
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks import segment
 from napari_unetseg.tasks.manifest import Manifest, fingerprint
 from napari_unetseg.tasks.model import Model
@@ -73,15 +74,15 @@ def segment_files(
     for number, path in enumerate(inputs, start=1):
         began = time.monotonic()
         place = places[path]
-        if existing == "skip" and place.is_complete and not manifest.is_of(place.labels, path):
-            yield Note(f"{path.name}: has changed since {place.labels.name} was made; it is made again")
-        elif existing == "skip" and place.is_complete:
-            yield Note(f"{path.name}: kept {place.labels.name}, made before")
-            results.append(ItemDone(path.name, number, len(inputs), output=place.labels))
-            yield results[-1]
-            continue
         error, objects, read_as = None, 0, ""
         try:
+            if existing == "skip" and place.is_complete:
+                if manifest.is_of(place.labels, path):
+                    yield Note(f"{path.name}: kept {place.labels.name}, made before")
+                    results.append(ItemDone(path.name, number, len(inputs), output=place.labels))
+                    yield results[-1]
+                    continue
+                yield Note(f"{path.name}: has changed since {place.labels.name} was made; it is made again")
             image = fingerprint(path)
             objects, read_as = yield from _segment_file(path, place=place, job=job)
             manifest.add(place.labels, path, image=image)
@@ -101,12 +102,13 @@ def _settings(job: _Job) -> dict[str, Any]:
     """Return what decides on the labels, in words that can be compared; tile and device do not."""
     card = job.model.card
     decoding = job.decoding or card.decoding
-    precision = "auto" if job.tiling is None else job.tiling.precision
+    tiling = job.tiling or TilingConfig()
+    dtype = devices.choose_dtype(tiling.precision, device=devices.choose_device(tiling.device))
     return {
         "model": f"{card.name} {card.sha256[:12]}".strip(),
-        "axes": job.axes,
+        "axes": None if job.axes is None else job.axes.upper(),
         "channels": None if job.channels is None else list(job.channels),
-        "precision": precision,
+        "precision": str(dtype).removeprefix("torch."),
         **decoding.model_dump(),
     }
 
@@ -118,7 +120,7 @@ def _check_settings(manifest: Manifest, places: Iterable[Result]) -> None:
     if others:
         path, differences = others[0]
         raise InputError(
-            f"{path}: {counted(len(others), 'result')} here made with other settings ({'; '.join(differences)}); "
+            f"{path}: {counted(len(others), 'result')} here came from other settings ({'; '.join(differences)}); "
             "go on with those settings, pass --overwrite to replace the results, or choose another folder"
         )
 

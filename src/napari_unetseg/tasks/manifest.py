@@ -10,14 +10,13 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from napari_unetseg.images.atomic import sync_file
 from napari_unetseg.schema.errors import InputError
 
 NAME = ".unetseg_manifest.jsonl"  # hidden: it is for the program, the folder is for its user
-ENDS = 2**20  # bytes at the start and at the end of a file that stand for a large one, with its size
-WHOLE = 64 * 2**20  # bytes up to which a file is read in full
+ENDS = 2**20  # bytes at the start and at the end of a file that stand for it, with its size
 
 
 @dataclass
@@ -59,21 +58,38 @@ class Manifest:
         )
 
     def is_of(self, result: Path, source: Path) -> bool:
-        """Tell whether a result was made from this image as it is now; true where nobody has noted it down."""
+        """Tell whether a result was made from this image as it is now; true where nobody has noted it down.
+
+        Raises `InputError` where the result is another image's, which has the same name.
+        """
         entry = self._entries.get(result.name)
-        return entry is None or entry.get("image") == fingerprint(source)
+        if entry is None or entry.get("image") == fingerprint(source):
+            return True
+        if entry.get("path") != str(source.resolve()):
+            raise InputError(
+                f"{result}: was made from another image, {entry.get('path')}; choose another folder for "
+                f"{source}, or pass --overwrite"
+            )
+        return False
 
     def add(self, result: Path, source: Path, *, image: str) -> None:
         """Note a finished result down; `image` is the fingerprint that `source` had when it was read."""
-        entry = {"result": result.name, "source": source.name, "image": image, "settings": self.settings}
+        entry = {"result": result.name, "path": str(source.resolve()), "image": image, "settings": self.settings}
         self._entries[result.name] = entry
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, sort_keys=True) + "\n")
+        with self.path.open("a+b") as file:
+            if file.tell() and not _ends_a_line(file):
+                file.write(b"\n")  # after a line that a full disk has cut short
+            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
         sync_file(self.path)
 
 
+def _ends_a_line(file: BinaryIO) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
 def fingerprint(path: Path) -> str:
-    """Return a hash of a file, of a large one of its size and ends; of a folder (zarr) of all names and sizes in it."""
+    """Return a hash of a file's size, first and last MiB; of a folder (zarr) of all names and sizes in it."""
     digest = hashlib.sha256()
     if path.is_dir():
         for parent, folders, names in os.walk(path):
@@ -85,11 +101,7 @@ def fingerprint(path: Path) -> str:
     size = path.stat().st_size
     digest.update(f"{size}:".encode())
     with path.open("rb") as file:
-        if size <= WHOLE:
-            while chunk := file.read(ENDS):
-                digest.update(chunk)
-        else:
-            digest.update(file.read(ENDS))
-            file.seek(-ENDS, os.SEEK_END)
-            digest.update(file.read(ENDS))
+        digest.update(file.read(ENDS))
+        file.seek(max(0, size - ENDS))
+        digest.update(file.read(ENDS))
     return digest.hexdigest()

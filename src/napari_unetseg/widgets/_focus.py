@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
+from weakref import ref
 
 import numpy as np
 from napari.layers import Labels, Shapes
@@ -15,7 +16,7 @@ from napari_unetseg.widgets._camera import camera_of
 ROLE = "focus"
 NAME = "object in review"
 COLOUR = "#f0e442"  # seen on dark and on bright images, and by colour-blind people
-WIDTH = 2.5  # px on screen
+WIDTH = 2.5  # px on screen, at the zoom of the moment
 AROUND = 2  # px of the labels between an object and its frame
 
 
@@ -23,9 +24,13 @@ class Focus:
     """`show` puts the frame around one object, `hide` takes it away; the active layer stays what it was."""
 
     def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
+        self._viewer_ref = ref(viewer)  # a strong one would keep the viewer for ever
         self._layer: Shapes | None = None
         self._labels: Labels | None = None
+
+    @property
+    def _viewer(self) -> Any:
+        return self._viewer_ref()
 
     def show(self, labels: Labels, *, axes: str, box: Sequence[slice]) -> None:
         """Frame what lies in `box`, which has all axes of the labels, in each of its planes."""
@@ -39,8 +44,8 @@ class Focus:
 
     def hide(self) -> None:
         """Remove the frame."""
-        layer, self._layer = self._layer, None
-        if layer is not None and layer in self._viewer.layers:
+        layer, self._layer, self._labels = self._layer, None, None
+        if layer is not None and self._viewer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
     def _new_layer(self, labels: Labels, *, axes: str) -> Shapes:

@@ -18,9 +18,9 @@ from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.errors import InputError
 
 METADATA = "unetseg"
+"""Key of our facts in a layer's `metadata`."""
 AIDS = ("preview", "weights", "augmentation", "mistakes", "split line", "focus")
 """Roles of layers that our docks add to be looked at; none is an image, labels or regions to work on."""
-"""Key of our facts in a layer's `metadata`."""
 LARGE = 2**30
 """Bytes from which new labels are not held whole in memory."""
 

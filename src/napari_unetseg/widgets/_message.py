@@ -14,15 +14,13 @@ from napari_unetseg.schema.errors import UnetSegError
 
 COLOURS = {"error": "#d1495b", "warning": "#edae49", "note": "#4f8fc0"}  # told apart by colour-blind people too
 Kind = Literal["error", "warning", "note"]
-FIELDS = {
-    "axes": "Axes",
-    "channel": "Channels",
-    "link": "Join slices",
-    "tile": "Tile",
-    "min-size": "Smallest object",
-    "overwrite": "If done: replace its result",
-}
+FIELDS = {"axes": "Axes", "channel": "Channels", "link": "Join slices", "tile": "Tile", "min-size": "Smallest object"}
 """What the docks call an option of the command line that messages advise."""
+PHRASES = {
+    "pass --overwrite": "choose 'replace its result' at 'If done'",  # batch
+    "start again with --overwrite": "start again under another name",  # training
+}
+"""What takes the place of a whole piece of advice."""
 ADVICE = "; run again with -v for details"  # of the command line; a dock has the button "Copy details"
 
 
@@ -81,7 +79,9 @@ class Message(QFrame):
 
 def in_dock_words(text: str) -> str:
     """Name fields of a dock in place of options of the command line: "pass --axes" becomes "pass 'Axes'"."""
-    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", _field, text.replace(ADVICE, ""))
+    for phrase, words in {ADVICE: "", **PHRASES}.items():
+        text = text.replace(phrase, words)
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", _field, text)
 
 
 def _field(option: re.Match[str]) -> str:

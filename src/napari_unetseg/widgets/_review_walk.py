@@ -49,6 +49,9 @@ class ReviewWalk(Session):
         self._settle.setInterval(SETTLED)
         self._settle.timeout.connect(self._on_settled)
         self._focus = Focus(viewer)
+        self._hiding = QTimer(self)
+        self._hiding.setSingleShot(True)
+        self._hiding.timeout.connect(self._show_focus)
         self.job.succeeded.connect(self._on_job_succeeded)
         self.job.finished.connect(self._on_settled)
         viewer.layers.events.removed.connect(self._on_layers_removed)
@@ -173,7 +176,7 @@ class ReviewWalk(Session):
         self._is_stale = True
         self._settle.stop()
         self.job.cancel()
-        self._focus.hide()
+        self._hiding.start(0)  # not at once: a layer may be in the middle of being removed
         if layer is not None:
             for event, slot in self._connections(layer):
                 event.disconnect(slot)
@@ -230,7 +233,7 @@ class ReviewWalk(Session):
             self._sequence = None
             back = [key for key in changed if self._is_there(key) and not (before[key] and before[key].is_there)]
             if back:
-                self.go_to(back[0])
+                self.go_to(back[0], moves_view=self._is_watched)
             else:
                 self._show_focus()
                 self.changed.emit()

@@ -149,8 +149,8 @@ class RefinePanel(QWidget):
     def _on_slider_changed(self, _value: float) -> None:
         decoding = self.value()
         self.session.refiner.refine(decoding)
-        self.changed.emit(decoding)
-        self.refresh()
+        self.refresh()  # back to what it was, where these labels must not change
+        self.changed.emit(self.value())
 
     def _on_table_clicked(self) -> None:
         open_table(self.session.viewer, self.session.result.layer)

@@ -34,7 +34,8 @@ class Refiner(QObject):
         self.is_partial = False
         self.problem = ""
         self._stage = ""
-        self._place: tuple[int, int | None] = (0, None)
+        self._has_written = False
+        """Whether labels were decoded with settings other than those applied."""
         self._view = QTimer(self, interval=AT_ONCE, singleShot=True)
         self._all = QTimer(self, interval=SETTLED, singleShot=True)
         self._view.timeout.connect(self._decode_view)
@@ -48,20 +49,24 @@ class Refiner(QObject):
     def begin(self, decoding: DecodingConfig) -> None:
         """Start from a result that was decoded so."""
         self.wanted = self.applied = decoding
-        self.is_partial, self.problem = False, ""
+        self.is_partial, self.problem, self._has_written = False, "", False
         self.changed.emit()
 
     def refine(self, decoding: DecodingConfig) -> None:
         """Decode with these settings; of several calls in a row the last one counts."""
         if not self._session.can_refine or decoding == self.wanted:
             return
-        if not self.is_partial and self._session.result.is_corrected:
-            self.problem = CORRECTED
-            self.changed.emit()
+        if self._session.result.is_edited:
+            self._refuse()
             return
-        self.wanted, self.is_partial = decoding, decoding != self.applied
+        self.wanted, self.is_partial = decoding, decoding != self.applied or self._has_written
         self._all.stop()
         self._view.start()
+
+    def _refuse(self) -> None:
+        """Leave labels alone that a person has corrected."""
+        self.wanted, self.problem = self.applied, CORRECTED
+        self.changed.emit()
 
     def stop(self) -> None:
         """Do nothing more."""
@@ -81,18 +86,23 @@ class Refiner(QObject):
         if self.job.is_running:
             self.job.cancel()  # `finished` begins anew
             return
+        if self._session.result.is_edited:
+            self._refuse()
+            return
         session, found = self._session, self._in_view()
         self.problem = "" if found else "what is in view is not kept in memory"
         if found is None:
             self._rest()
             return
         place, window = found
-        self._stage, self._place = "view", place
+        self._stage = "view"
         self._start(refine_window_task, decoding=self.wanted, place=place, window=window, order=session.order)
 
     def _decode_all(self) -> None:
         session = self._session
-        if session.can_refine and session.cache.is_complete and self.wanted is not None and not self.job.is_running:
+        if session.can_refine and session.result.is_edited:
+            self._refuse()
+        elif session.can_refine and session.cache.is_complete and self.wanted is not None and not self.job.is_running:
             self._stage = "all"
             layer = session.result.layer
             self._start(refine_all_task, decoding=self.wanted, table=session.table(layer), order=session.order)
@@ -108,14 +118,13 @@ class Refiner(QObject):
 
     def _on_progressed(self, event: Event) -> None:
         if isinstance(event, LabelsPart) and self._session.can_refine:
+            self._has_written = True
             self._session.write(event)
 
     def _on_succeeded(self, value: Any) -> None:
-        if self._stage == "view" and self._session.can_refine:
-            self._session.result.note_frame(*self._place)
         if self._stage == "all" and self._session.can_refine:
             self.applied = self._decoding
-            self.is_partial = False
+            self.is_partial = self._has_written = False
             self._session.finish_result(value, decoding=self._decoding)
 
     def _on_finished(self) -> None:
@@ -126,7 +135,7 @@ class Refiner(QObject):
         self.changed.emit()
 
     def _rest(self) -> None:
-        if self._session.cache.is_complete and self.wanted != self.applied:
+        if self._session.cache.is_complete and (self.wanted != self.applied or self._has_written):
             self._all.start()
         self.changed.emit()
 

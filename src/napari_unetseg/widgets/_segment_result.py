@@ -15,8 +15,8 @@ from napari_unetseg.images.budget import available_memory
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import LabelsPart
 from napari_unetseg.widgets import _layers
+from napari_unetseg.widgets._edits import RunStep, is_edited, note_made
 from napari_unetseg.widgets._redraw import Redraw, warm_up
-from napari_unetseg.widgets._written import Written
 
 ROLE = "result"
 UNDOABLE = 2**29
@@ -29,9 +29,7 @@ class Result:
     The array is kept apart from its layer: that may be removed or renamed while the run goes on.
     """
 
-    def __init__(
-        self, layer: Layer, *, axes: str, region: dict[str, slice], existing: Labels | None, written: Written | None
-    ) -> None:
+    def __init__(self, layer: Layer, *, axes: str, region: dict[str, slice], existing: Labels | None) -> None:
         data, letters = _layers.data_of(layer), axes.replace("S", "")
         self.axes = "".join(letter for letter in letters if letter in "TZYX")
         shape = dict(zip(axes, data.shape, strict=True))
@@ -46,16 +44,13 @@ class Result:
         self.name, self.place, self.source_name = f"{layer.name} labels", place, layer.name
         wanted = tuple(shape[letter] for letter in self.axes)
         self.box = tuple(_slice(spans[letter]) if letter in spans else slice(0, 1) for letter in "TZYX")
-        self.written = written or Written()
+        self.index = tuple(_slice(spans[letter]) for letter in self.axes)
         self.kept = ""
         """Name of a layer with corrections, which is left as it is."""
         self.layer = existing if existing is not None and _can_hold(existing, wanted) else None
-        self.array = self.layer.data if self.layer is not None else np.zeros(0)
-        if self.layer is not None and self.is_corrected:
-            self.kept, self.written, self.layer = self.layer.name, Written(), None
-        if self.layer is None:
-            self.array = _zeros(wanted)
-        self.index = tuple(_slice(spans[letter]) for letter in self.axes)
+        if self.is_edited:
+            self.kept, self.layer = self.layer.name, None
+        self.array = _zeros(wanted) if self.layer is None else self.layer.data
         self.highest = 0
         """The largest id."""
         self.is_new = self.layer is None
@@ -72,9 +67,9 @@ class Result:
         return to_canonical(self.array, axes=self.axes)[:, 0]
 
     @property
-    def is_corrected(self) -> bool:
-        """Whether a person has changed labels in the region since they were written."""
-        return self.written.is_corrected(self.canvas, self.box)
+    def is_edited(self) -> bool:
+        """Whether a person has changed labels of the region since they were written."""
+        return self.layer is not None and is_edited(self.layer, self.index)
 
     def remember(self) -> None:
         """Keep what is there now for the undo step; called off the main thread, before anything is written."""
@@ -99,7 +94,6 @@ class Result:
         self.highest = max(self.highest, int(part.labels.max(initial=0)))
         if part.is_final:
             self._unfinished, self.is_touched = None, True
-            self._note(part.region)
 
     def _was(self, frame: tuple[slice, ...]) -> np.ndarray | int:
         """Return what a plane or volume of the region held before the run, without copying a large one again."""
@@ -123,6 +117,7 @@ class Result:
             self._active = viewer.layers.selection.active
             self.layer = _layers.add_labels(viewer, self.array, name=self.name, place=self.place, facts={})
             self.array = self.layer.data
+            note_made(self.layer)
             self._before = None  # a new layer has no step to take back
 
     def discard(self, viewer: Any) -> None:
@@ -158,15 +153,6 @@ class Result:
         self._stale.clear()
         layer.refresh()
 
-    def note_frame(self, t: int, z: int | None) -> None:
-        """Remember a plane or volume of the region as it is now: it was not a person who changed it."""
-        self._note((slice(t, t + 1), slice(None) if z is None else slice(z, z + 1), slice(None), slice(None)))
-
-    def _note(self, region: tuple[slice, ...]) -> None:
-        whole = [side.indices(box.stop - box.start) for side, box in zip(region, self.box, strict=True)]
-        box = (slice(b.start + low, b.start + high) for b, (low, high, _) in zip(self.box, whole, strict=True))
-        self.written.note(self.canvas, tuple(box))
-
     def notes(self) -> list[str]:
         """Say what a person should know of where the labels are."""
         if not self.kept or self.layer is None:
@@ -191,17 +177,15 @@ def result_for(
     region: dict[str, slice],
     viewer: Any,
     known: Mapping[Image, Labels],
-    written: Mapping[Labels, Written],
 ) -> Result:
     """Return the result of a run over `layer`: the layer of the last one, else one found by its facts, else a new one.
 
-    `known` are the results by image, `written` is what runs have written into them. A layer that was hidden is shown.
+    `known` are the results by image. A layer that was hidden is shown.
     """
     existing = known.get(layer)
     if existing is None or existing not in viewer.layers:
         existing = _layers.find_result(viewer, role=ROLE, source=layer.name)
-    history = None if existing is None else written.get(existing)
-    result = Result(layer, axes=axes, region=region, existing=existing, written=history)
+    result = Result(layer, axes=axes, region=region, existing=existing)
     if result.layer is not None:
         result.layer.visible = True
     return result
@@ -250,4 +234,4 @@ def _add_undo_step(layer: Labels, index: tuple[slice, ...], *, before: np.ndarra
     `Labels.data_setitem` would list every changed pixel: seconds for the 5 million of a large plane.
     """
     if (before != after).any():
-        layer._save_history((index, before, after))
+        layer._save_history(RunStep((index, before, after)))

@@ -16,11 +16,11 @@ from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.events import Event, LabelsPart, Note, TileDone
 from napari_unetseg.schema.words import counted, duration
 from napari_unetseg.widgets._camera import camera_of
+from napari_unetseg.widgets._layers import is_aid
 from napari_unetseg.widgets._segment_refiner import Refiner
 from napari_unetseg.widgets._segment_result import Result, result_for, table_of
 from napari_unetseg.widgets._segment_tasks import Loaded, Order, forecast_task, new_cache, segment_task
 from napari_unetseg.widgets._session import Session
-from napari_unetseg.widgets._written import Written
 
 REDRAW = 300  # milliseconds between two redraws while tiles arrive
 BETWEEN = 10  # milliseconds between two parts of a redraw
@@ -56,7 +56,6 @@ class SegmentSession(Session):
         self._wanted: Order | None = None  # of what was asked, what is not begun yet
         self._expected: Any = None
         self._layers: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
-        self._written: WeakKeyDictionary[Labels, Written] = WeakKeyDictionary()
         self._layer: Image | None = None
         self._notes: list[str] = []
         self._finished_frames = 0
@@ -76,13 +75,10 @@ class SegmentSession(Session):
         self.forecaster.cancel()
         self.refiner.stop()
         self._expected = self.forecast
+        if self.result is not None:
+            self.result.take_back()
         result = result_for(
-            layer,
-            order.source.axes.letters,
-            region=order.region,
-            viewer=self.viewer,
-            known=self._layers,
-            written=self._written,
+            layer, order.source.axes.letters, region=order.region, viewer=self.viewer, known=self._layers
         )
         table = None if result.layer is None else self.table(result.layer)
         self.order, self.result, self.cache, self._layer = order, result, new_cache(), layer
@@ -180,7 +176,7 @@ class SegmentSession(Session):
 
     def _watch(self, layer: Any) -> None:
         """Follow the rectangles that are drawn."""
-        if isinstance(layer, Shapes):
+        if isinstance(layer, Shapes) and not is_aid(layer):
             layer.events.set_data.connect(self._on_viewer_moved)
 
     def _on_layer_inserted(self, event: Any) -> None:
@@ -263,6 +259,8 @@ class SegmentSession(Session):
             self.result.finish(self.viewer, facts=facts, table=None)
             self._remember_layer()
             self.ended = f"{word} after {done} of {counted(total, noun)}; what is finished is kept"
+            if notes := self.result.notes():
+                self.told.emit("\n".join(notes), "note")
             self.objects = None
         else:
             self.result.discard(self.viewer)
@@ -272,7 +270,6 @@ class SegmentSession(Session):
     def _remember_layer(self) -> None:
         if self._layer is not None and self.result.layer is not None:
             self._layers[self._layer] = self.result.layer
-            self._written[self.result.layer] = self.result.written
 
     def _on_finished(self) -> None:
         self._close_bar()

@@ -16,6 +16,7 @@ from qtpy.QtCore import QTimer, Signal
 from napari_unetseg.models import library
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import Recipe
+from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Previewed, Saved, StepDone
 from napari_unetseg.tasks.history import History
 from napari_unetseg.tasks.live import Live
@@ -27,6 +28,8 @@ from napari_unetseg.widgets._train_layers import LayerPair, take_field, take_lab
 from napari_unetseg.widgets._train_previews import PreviewLayer, TrainPreviews
 
 LOOK = 500  # milliseconds between two looks at strokes and at the view
+_training: set[Path | None] = set()
+"""Models that runs of this program are making."""
 REDRAW = 0.25  # seconds between two signals of progress
 
 
@@ -94,8 +97,12 @@ class TrainSession(Session):
             return False
         if not plan.resumes:
             library.check_new_name(plan.name)
+        elif model_of(plan.name) in _training:
+            raise InputError(f"'{plan.name}' is being trained in another window; choose another name")
         pairs = [take_pair(pair, axes=plan.axes, regions=plan.regions) for pair in plan.pairs]
         self.plan, self.saved, self.history = plan, None, History()
+        if plan.resumes and model_of(plan.name).exists():
+            self.saved = model_of(plan.name)  # it stands, whether the run improves it or not
         samples = Pairs(pairs, reading=plan.reading)
         live = Live(read=samples.samples, scores_training=True)
         output = self.output
@@ -122,6 +129,7 @@ class TrainSession(Session):
             for event in (pair.labels.events.paint, pair.labels.events.labels_update, pair.labels.events.set_data):
                 event.connect(self._on_labels_changed)
         self._timer.start()
+        _training.add(output)
         return self.job.start(task)
 
     def stop(self) -> None:
@@ -216,7 +224,13 @@ class TrainSession(Session):
             self.told.emit("Stopped before the first step: no model was saved", "note")
         self._announce()
 
+    def shut_down(self) -> None:
+        """Stop the jobs; the run can go on in another window."""
+        super().shut_down()
+        _training.discard(self.output)
+
     def _on_job_finished(self) -> None:
+        _training.discard(self.output)
         self._timer.stop()
         self._live = None
         for pair in self.plan.pairs:
@@ -238,7 +252,11 @@ class TrainSession(Session):
 
 def can_go_on(name: str) -> bool:
     """Tell whether a run that was to make this model was cut short, and has left its state."""
-    return library.checkpoint_of(model_of(name)).exists()
+    model = model_of(name)
+    try:
+        return model not in _training and library.checkpoint_of(model).exists()
+    except OSError:  # no name for a file
+        return False
 
 
 def model_of(name: str) -> Path:
@@ -246,9 +264,11 @@ def model_of(name: str) -> Path:
     return library.user_folder() / f"{name}{library.SUFFIX}"
 
 
-def suggested_name(wish: str) -> str:
-    """Return the wish where a run of that name can go on, else a name that no model has."""
-    return wish if can_go_on(wish) else free_name(wish)
+def suggested_name(image: str, *, resumes: bool) -> str:
+    """Return a name for a model made of an image's: that of a run which can go on, else one that no model has."""
+    stem = Path(image).stem if Path(image).suffix else image
+    wish = (re.sub(r"[^\w\-]+", "-", stem).strip("-_")[:60] or "cells") + "-unet"
+    return wish if resumes and can_go_on(wish) else free_name(wish)
 
 
 def free_name(wish: str) -> str:

@@ -165,7 +165,11 @@ class SegmentDock(Dock):
         self.forecast.setVisible(bool(self.forecast.text()))
         self.progress.setVisible(is_running or bool(self.progress.text.text()))
         if not is_running:
-            is_refined = self.session.can_refine and self.session.image() is self.image.layer.value()
+            is_refined = (
+                self.session.can_refine
+                and self.session.image() is self.image.layer.value()
+                and self.session.order.model == self.model.value()
+            )
             for name in self.refine.sliders:  # one place to set them, not two
                 self.decoding.show_field(name, not is_refined)
 

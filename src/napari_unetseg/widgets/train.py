@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -160,7 +159,7 @@ class TrainDock(TrainForm):
         self.options.changed.connect(self._on_options_changed)
         self.zero.activated.connect(self._on_zero_activated)
         self.name.textEdited.connect(self._on_name_edited)
-        self.resume.toggled.connect(self._show_state)
+        self.resume.toggled.connect(self._on_resume_toggled)
         self.train.clicked.connect(self._on_train_clicked)
         self.pause.clicked.connect(self._on_pause_clicked)
         self.stop.clicked.connect(session.stop)
@@ -187,7 +186,7 @@ class TrainDock(TrainForm):
         if source is not None:
             self.options.set_channels(source.sizes["C"])
             if not self._name_is_chosen and not self.session.job.is_running:
-                self.name.setText(suggested_name(_slug(source.name)))
+                self.name.setText(suggested_name(source.name, resumes=self.resume.isChecked()))
         self._show_state()
 
     def _on_model_changed(self, _value: Any = None) -> None:
@@ -206,6 +205,12 @@ class TrainDock(TrainForm):
         self._name_is_chosen = bool(text)
         self._show_state()
 
+    def _on_resume_toggled(self, is_checked: bool) -> None:
+        """Without going on, the name is taken: its model stands."""
+        if not is_checked and not self.session.job.is_running:
+            self.name.setText(free_name(self.name.text().strip()))
+        self._show_state()
+
     def _on_live_changed(self, _value: Any = None) -> None:
         self.session.has_live_preview = self.live_preview.isChecked()
         self.session.has_live_labels = self.live_labels.isChecked()
@@ -221,7 +226,9 @@ class TrainDock(TrainForm):
         self._show_run()
 
     def _on_job_finished(self) -> None:
-        """Suggest a name for the next model."""
+        """Suggest a name for the next model; a run that could not go on is left as it is."""
+        if self.session.plan is not None and self.session.plan.resumes and not self.session.history.step:
+            self.resume.setChecked(False)
         self.name.setText(free_name(self.name.text().strip()))
         self._show_run()
 
@@ -290,9 +297,3 @@ class TrainDock(TrainForm):
             words = f"Saved '{saved.stem}' after {duration(history.seconds)}" if saved is not None else ""
             self.progress.stop(words)
         self._show_state()
-
-
-def _slug(name: str) -> str:
-    """Return a model's name made of an image's: letters, digits and '-', with what it is."""
-    stem = Path(name).stem if Path(name).suffix else name
-    return (re.sub(r"[^\w\-]+", "-", stem).strip("-_")[:60] or "cells") + "-unet"
