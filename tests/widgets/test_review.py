@@ -244,8 +244,8 @@ def test_a_frame_is_around_the_object_in_review_and_goes_with_the_dock(dock, vie
     labels_of(viewer).undo()
     viewer.layers.select_all()
     viewer.layers.remove_selected()
-    qtbot.waitUntil(lambda: not viewer.layers, timeout=5000)
-    assert dock.session._focus._labels is None
+    assert not viewer.layers
+    qtbot.waitUntil(lambda: dock.session._focus._labels is None, timeout=5000)
 
 
 def test_an_object_of_a_stack_is_framed_in_its_planes_and_nobody_else_takes_the_frame(viewer, qtbot):
