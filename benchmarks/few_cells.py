@@ -125,9 +125,7 @@ def _train(given: list[tuple[Sample, np.ndarray]], *, path: Path, minutes: float
     painted = Painted(sum(one.objects for one in counts), max(one.share for one in counts))
     recipe = start_recipe(None if model is None else model.card)
     share = validation_share(images=len(given), objects=painted.objects, share=recipe.validation)
-    recipe = fit_annotation(
-        recipe, zero_is_background=not painted.is_little, is_from_scratch=model is None, objects=painted.objects
-    )
+    recipe = fit_annotation(recipe, zero_is_background=not painted.is_little, is_from_scratch=model is None)
     recipe = recipe.replace(minutes=minutes, validation=share)
     reading = Reading(zero_is_background=not painted.is_little, normalization=recipe.normalization)
     sources = [from_array(sample.image[0], axes="YX", name=sample.name) for sample, _ in given]

@@ -30,10 +30,10 @@ class RecipeLayers:
         channels = network.get("in_channels") if isinstance(network, Mapping) else None
         return channels if model is None else model.card.network.in_channels
 
-    def recipe(self, model: Model | None, *, in_channels: int | None = None, objects: int = 0) -> Recipe:
-        """Return the recipe for images of `in_channels` with so many labelled objects, none and 0 if not known yet."""
+    def recipe(self, model: Model | None, *, in_channels: int | None = None) -> Recipe:
+        """Return the recipe for images of `in_channels`."""
         base = {} if model is None else _recipe_of(model)
-        layers: list[Mapping[str, Any]] = [base, self._annotation(model, objects=objects), self.file, self.given]
+        layers: list[Mapping[str, Any]] = [base, self._annotation(model), self.file, self.given]
         if in_channels is not None and model is None:
             layers.insert(0, {"network": {"in_channels": in_channels}})
         recipe = make_recipe(layers, where=self.where)
@@ -43,15 +43,13 @@ class RecipeLayers:
             recipe = recipe.replace(minutes=20.0)
         return recipe
 
-    def _annotation(self, model: Model | None, *, objects: int) -> dict[str, Any]:
+    def _annotation(self, model: Model | None) -> dict[str, Any]:
         """Return the settings that suit what 0 means."""
         from napari_unetseg.schema.config import Recipe
         from napari_unetseg.tasks.start import fit_annotation
 
         is_background = bool({"unlabelled_is_background": True, **self.file, **self.given}["unlabelled_is_background"])
-        recipe = fit_annotation(
-            Recipe(), zero_is_background=is_background, is_from_scratch=model is None, objects=objects
-        )
+        recipe = fit_annotation(Recipe(), zero_is_background=is_background, is_from_scratch=model is None)
         return {"weights": {"unlabelled": recipe.weights.unlabelled}}
 
 

@@ -96,7 +96,6 @@ def train(
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.layers import RecipeLayers
         from napari_unetseg.cli.progress import drive
-        from napari_unetseg.labels.annotated import count_painted
 
         output = _check_output(output, resume=resume, overwrite=overwrite)
         settings = RecipeLayers(given, file=recipe, patch=patch)
@@ -105,8 +104,7 @@ def train(
             images, labels, settings.recipe(model), channel, axes=axes, in_channels=settings.in_channels(model)
         )
         samples = drive(job, report=report)
-        objects = sum(count_painted(sample.labels).objects for sample in samples)
-        final = settings.recipe(model, in_channels=samples[0].image.shape[0], objects=objects)
+        final = settings.recipe(model, in_channels=samples[0].image.shape[0])
         card = _run(
             samples,
             final,

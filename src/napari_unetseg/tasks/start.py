@@ -6,11 +6,9 @@ from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, Recipe
 
 UNLABELLED = 0.1
-"""Weight of unpainted pixels as background where most cells are not painted: a network that is never shown any sees
-cells everywhere. `benchmarks/few_cells.py` has the numbers."""
-FEW = 10
-"""Painted objects below which a model gets no such background: what it learns from so few would be unlearnt on the
-cells beside them that nobody has painted."""
+"""Weight of unpainted pixels as background from scratch, where most cells are not painted: a network that is never
+shown any calls everything a cell. A model that knows background would unlearn the cells that nobody has painted, unless
+those that are painted lie close together (`benchmarks/few_cells.py`), which nobody can tell beforehand."""
 HELD_BACK = 30
 """Objects from which on some of a single image are held back for validation; the score of one or two would say little,
 and they are missed in training."""
@@ -38,14 +36,10 @@ def validation_share(*, images: int, objects: int, share: float) -> float:
     return share if images > 1 or objects >= HELD_BACK else 0.0
 
 
-def fit_annotation(recipe: Recipe, *, zero_is_background: bool, is_from_scratch: bool, objects: int) -> Recipe:
-    """Return the recipe for what 0 means, and for how many objects are painted.
-
-    Pixels that are not annotated are a little background, unless a model is to learn from very few objects.
-    """
-    has_background = not zero_is_background and (is_from_scratch or objects >= FEW)
-    weights = recipe.weights.replace(unlabelled=UNLABELLED if has_background else 0.0)
-    return recipe.replace(weights=weights)
+def fit_annotation(recipe: Recipe, *, zero_is_background: bool, is_from_scratch: bool) -> Recipe:
+    """Return the recipe for what 0 means; from scratch, pixels that are not annotated are a little background."""
+    weight = UNLABELLED if is_from_scratch and not zero_is_background else 0.0
+    return recipe.replace(weights=recipe.weights.replace(unlabelled=weight))
 
 
 def patch_of(edge: int, *, ndim: int, divisor: int) -> tuple[int, ...]:

@@ -63,9 +63,7 @@ class TrainDock(TrainForm):
         share = validation_share(images=images, objects=painted.objects, share=recipe.validation)
         computing = _settings.tiling()
         is_background, is_new = self.zero.currentText() == BACKGROUND, self.start.value() == SCRATCH
-        recipe = fit_annotation(
-            recipe, zero_is_background=is_background, is_from_scratch=is_new, objects=painted.objects
-        )
+        recipe = fit_annotation(recipe, zero_is_background=is_background, is_from_scratch=is_new)
         recipe = recipe.replace(minutes=self.minutes.value(), validation=share, precision=computing.precision)
         start = self.start.value()
         return Plan(
