@@ -246,6 +246,8 @@ def test_what_cannot_go_on_says_why_and_loses_nothing(dock, viewer, qtbot) -> No
     assert "start again under another name" in again.message.text.text()
     assert checkpoint.exists()
     assert (again.name.text(), again.resume.isChecked()) == ("discs-unet-2", False)
+    assert again.after.isHidden()
+    assert "Saved" not in again.progress.text.text()
     assert again.train.isEnabled()
     again.name.setText("a" * 300)
     again.name.textEdited.emit("a" * 300)

@@ -216,6 +216,8 @@ class TrainSession(Session):
 
     def _on_job_failed(self, _error: Exception) -> None:
         self._forget_checkpoint()
+        if not self.history.step:
+            self.saved = None  # what stands was not made by this run
         self._announce()
 
     def _on_job_cancelled(self) -> None:
