@@ -51,3 +51,21 @@ def test_what_is_not_a_label_map_is_refused(labels, message):
         compact(labels)
     with pytest.raises(InputError, match=f"^a.tif: labels .*{message}"):
         compact(labels, name="a.tif")
+
+
+@pytest.mark.parametrize("shape", [(37, 50), (9, 20, 30)])
+@pytest.mark.parametrize("band", [1, 130, 2**20])
+def test_boxes_are_those_of_all_pixels_however_few_are_looked_at_in_one_call(monkeypatch, shape, band):
+    monkeypatch.setattr("napari_unetseg.labels.ids.BAND", band)
+    rng = np.random.default_rng(0)
+    objects = rng.integers(-1, 40, shape).astype(np.int32)
+    objects[objects == 7] = 0
+    objects[(objects > 30) & (np.indices(shape)[0] > 5)] = 0
+    boxes = object_boxes(objects)
+    assert len(boxes) == objects.max()
+    for number, box in enumerate(boxes, start=1):
+        where = np.argwhere(objects == number)
+        assert (box is None) == (not len(where))
+        if box is not None:
+            low, high = where.min(axis=0), where.max(axis=0) + 1
+            assert box == tuple(slice(a, b) for a, b in zip(low, high, strict=True))

@@ -11,6 +11,7 @@ from skimage.segmentation import watershed
 
 from napari_unetseg.labels.clean import drop_small, fill_holes, keep_only, renumber
 from napari_unetseg.labels.confidence import confidence
+from napari_unetseg.labels.ids import object_boxes
 from napari_unetseg.schema.config import DecodingConfig, TargetConfig, TargetKind
 from napari_unetseg.schema.errors import InputError, JobError
 
@@ -114,7 +115,7 @@ def _grow(
     owner[0] = 0
     owner[piece_of_seed[1:]] = np.arange(1, seed_count + 1, dtype=np.int32)
     labels = owner[pieces]
-    boxes = ndimage.find_objects(pieces) if (seeds_in > 1).any() else []
+    boxes = object_boxes(pieces) if (seeds_in > 1).any() else []
     for piece in np.flatnonzero(seeds_in > 1):
         box = boxes[piece - 1]
         is_inside = pieces[box] == piece

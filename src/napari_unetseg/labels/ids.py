@@ -13,6 +13,9 @@ from napari_unetseg.schema.errors import InputError
 IGNORE = -1
 """Label of a pixel that counts neither as object nor as background."""
 
+BAND = 2**20
+"""Pixels looked at in one call: some milliseconds, in which no other thread of Python runs."""
+
 
 def compact(labels: NDArray[Any], *, name: str = "") -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Return labels renumbered 1..n in the order of their ids, and the former ids (`ids[0]` is 0).
@@ -32,7 +35,20 @@ def compact(labels: NDArray[Any], *, name: str = "") -> tuple[NDArray[np.int32],
 
 def object_boxes(objects: NDArray[np.int32]) -> list[Any]:
     """Return the bounding box (a tuple of slices) of each object in the order of the ids, None for an unused id."""
-    return ndimage.find_objects(objects) if objects.size else []
+    boxes: list[Any] = [None] * max(0, int(objects.max(initial=0)))
+    thickness = max(1, BAND * len(objects) // max(1, objects.size))
+    for start in range(0, len(objects), thickness):
+        for index, box in enumerate(ndimage.find_objects(objects[start : start + thickness])):
+            if box is not None:
+                moved = (slice(box[0].start + start, box[0].stop + start), *box[1:])
+                boxes[index] = moved if boxes[index] is None else _around(boxes[index], moved)
+    return boxes
+
+
+def _around(one: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Return the smallest box with both inside."""
+    sides = zip(one, other, strict=True)
+    return tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in sides)
 
 
 def check_ids(labels: NDArray[Any], *, name: str = "") -> tuple[int, int]:

@@ -13,7 +13,7 @@ import torch
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.tiles import mirror
-from napari_unetseg.labels.ids import IGNORE
+from napari_unetseg.labels.ids import IGNORE, object_boxes
 from napari_unetseg.labels.targets import BACKGROUND, Targets, make_targets
 from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
@@ -171,9 +171,7 @@ def _known(labels: np.ndarray) -> np.ndarray | None:
 
 def _centres(labels: np.ndarray) -> np.ndarray:
     """One pixel near the middle of each object's bounding box, `(n, ndim)`."""
-    from scipy.ndimage import find_objects
-
-    boxes = [box for box in find_objects(np.maximum(labels, 0)) if box is not None]
+    boxes = [box for box in object_boxes(np.maximum(labels, 0)) if box is not None]
     return np.array([[(entry.start + entry.stop) // 2 for entry in box] for box in boxes], int).reshape(-1, labels.ndim)
 
 

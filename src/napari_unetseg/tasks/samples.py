@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.normalize import Stretch
-from napari_unetseg.labels.ids import IGNORE, compact
+from napari_unetseg.labels.ids import IGNORE, compact, object_boxes
 from napari_unetseg.schema.config import DecodingConfig, NormalizationConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
@@ -132,7 +132,7 @@ def _cut_before_some(samples: Sequence[Sample], *, axis: int, fraction: float, o
     starts = [
         box[axis].start
         for sample in samples
-        for box in ndimage.find_objects(np.maximum(sample.labels, 0))
+        for box in object_boxes(np.maximum(sample.labels, 0))
         if box is not None
     ]
     if len(starts) < MIN_OBJECTS:
