@@ -130,10 +130,7 @@ def _split_region(samples: list[Sample], *, fraction: float) -> tuple[list[Sampl
 def _cut_before_some(samples: Sequence[Sample], *, axis: int, fraction: float, otherwise: int) -> int:
     """Return where to cut so that a share of the objects lies behind, if there are enough for that."""
     starts = [
-        box[axis].start
-        for sample in samples
-        for box in object_boxes(np.maximum(sample.labels, 0))
-        if box is not None
+        box[axis].start for sample in samples for box in object_boxes(np.maximum(sample.labels, 0)) if box is not None
     ]
     if len(starts) < MIN_OBJECTS:
         return otherwise
