@@ -64,12 +64,12 @@ def test_an_image_that_no_demo_made_is_not_replaced(run, model, tmp_path):
 
 @pytest.mark.usefixtures("small")
 def test_a_failure_is_told_once(run, model, monkeypatch):
-    from napari_unetseg.tasks import segment
+    from napari_unetseg.tasks import blockwise
 
     def failing(*args, **options):
         raise ValueError("nothing works")
 
-    monkeypatch.setattr(segment, "decode", failing)
+    monkeypatch.setattr(blockwise, "decode", failing)
     result = run("demo", "-o", "out", "-m", model)
     assert result.code == 1
     assert result.err.count("nothing works") == 1

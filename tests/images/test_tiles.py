@@ -73,7 +73,7 @@ def test_read_mirrored_is_numpy_reflect_for_every_tile(layout) -> None:
 
 def test_a_plan_worked_out_by_hand() -> None:
     result = plan((21,), tile=(16,), halo=(3,), divisor=(4,))  # 21 -> 24: writes 0..16, 16..24; halo 3 -> 4
-    assert result == TilePlan(shape=(21,), padded=(24,), tiles=result.tiles)
+    assert result == TilePlan(shape=(21,), padded=(24,), tiles=result.tiles, inside=(slice(0, 21),))
     assert [(t.read, t.write) for t in result.tiles] == [
         ((slice(0, 20),), (slice(0, 16),)),
         ((slice(12, 24),), (slice(16, 24),)),

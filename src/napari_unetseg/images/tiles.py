@@ -42,24 +42,48 @@ class TilePlan:
     shape: tuple[int, ...]
     padded: tuple[int, ...]
     tiles: tuple[Tile, ...]
+    inside: tuple[slice, ...]
+    """The part of the image that the tiles write: all of it, or the middle of a window whose rim is context."""
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """Edges of what the tiles write."""
+        return tuple(side.stop - side.start for side in self.inside)
+
+    def target(self, tile: Tile) -> tuple[slice, ...]:
+        """Return where in an array of the edges `written` a tile writes, without the mirrored pixels behind it."""
+        return tuple(
+            slice(part.start - side.start, min(part.stop, side.stop) - side.start)
+            for part, side in zip(tile.write, self.inside, strict=True)
+        )
 
 
-def plan(shape: tuple[int, ...], *, tile: tuple[int, ...], halo: tuple[int, ...], divisor: tuple[int, ...]) -> TilePlan:
-    """Lay tiles of at most `tile` written pixels, in C order; all arguments hold one number per spatial axis.
+def plan(
+    shape: tuple[int, ...],
+    *,
+    tile: tuple[int, ...],
+    halo: tuple[int, ...],
+    divisor: tuple[int, ...],
+    inside: tuple[slice, ...] | None = None,
+) -> TilePlan:
+    """Lay tiles of at most `tile` written pixels, in C order; all arguments hold one entry per spatial axis.
 
-    `halo` is the context each tile reads around what it writes, rounded up to the divisor.
+    `halo` is the context each tile reads around what it writes, rounded up to the divisor. `inside` is the part to
+    write, if not all: its sides lie on multiples of the divisor, or at the end of the image.
     """
     _check(shape, tile=tile, halo=halo, divisor=divisor)
     padded = tuple(_round_up(n, d) for n, d in zip(shape, divisor, strict=True))
+    inside = inside or tuple(slice(0, n) for n in shape)
+    _check_inside(inside, shape=shape, divisor=divisor)
     rows = [
-        _cut_axis(length, tile=t, halo=_round_up(h, d))
-        for length, t, h, d in zip(padded, tile, halo, divisor, strict=True)
+        _cut_axis(slice(side.start, end if side.stop == n else side.stop), length=end, tile=t, halo=_round_up(h, d))
+        for side, n, end, t, h, d in zip(inside, shape, padded, tile, halo, divisor, strict=True)
     ]
     tiles = tuple(
         Tile(read=tuple(read for read, _ in pairs), write=tuple(write for _, write in pairs))
         for pairs in product(*rows)
     )
-    return TilePlan(shape=tuple(shape), padded=padded, tiles=tiles)
+    return TilePlan(shape=tuple(shape), padded=padded, tiles=tiles, inside=inside)
 
 
 def check_tile(tile: int | None, *, divisor: tuple[int, ...]) -> None:
@@ -119,15 +143,21 @@ def mirror(positions: npt.NDArray[np.intp], *, length: int) -> npt.NDArray[np.in
     return np.minimum(folded, period - folded) if length > 1 else np.zeros_like(folded)
 
 
-def _cut_axis(length: int, *, tile: int, halo: int) -> list[tuple[slice, slice]]:
-    """Return the (read, write) slices along one axis; the last is smaller where `tile` does not divide `length`."""
-    starts = range(0, length, tile)
-    writes = [slice(start, min(start + tile, length)) for start in starts]
+def _cut_axis(side: slice, *, length: int, tile: int, halo: int) -> list[tuple[slice, slice]]:
+    """Return the (read, write) slices of one side; the last is smaller where `tile` does not divide it."""
+    starts = range(side.start, side.stop, tile)
+    writes = [slice(start, min(start + tile, side.stop)) for start in starts]
     return [(slice(max(w.start - halo, 0), min(w.stop + halo, length)), w) for w in writes]
 
 
 def _round_up(value: int, divisor: int) -> int:
     return -(-value // divisor) * divisor
+
+
+def _check_inside(inside: tuple[slice, ...], *, shape: tuple[int, ...], divisor: tuple[int, ...]) -> None:
+    for side, length, step in zip(inside, shape, divisor, strict=True):
+        if not 0 <= side.start < side.stop <= length or side.start % step or (side.stop % step and side.stop < length):
+            raise InputError(f"the part to write must lie on multiples of {divisor} within {shape}, got {inside}")
 
 
 def _check(shape: tuple[int, ...], **per_axis: tuple[int, ...]) -> None:

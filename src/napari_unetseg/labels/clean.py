@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+NOBODY = np.zeros(0, np.intp)
 
-def drop_small(labels: NDArray[Any], *, min_size: int) -> NDArray[Any]:
-    """Return labels without the objects of fewer than `min_size` pixels."""
+
+def drop_small(labels: NDArray[Any], *, min_size: int, spared: NDArray[Any] = NOBODY) -> NDArray[Any]:
+    """Return labels without the objects of fewer than `min_size` pixels; the ids `spared` stay."""
     if min_size <= 1 or not labels.size:
         return labels
-    size = np.bincount(labels.ravel())
-    return keep_only(labels, size >= min_size)
+    is_kept = np.bincount(labels.ravel()) >= min_size
+    is_kept[spared] = True
+    return keep_only(labels, is_kept)
 
 
 def keep_only(labels: NDArray[Any], is_kept: NDArray[np.bool_]) -> NDArray[Any]:

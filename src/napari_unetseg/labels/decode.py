@@ -11,7 +11,7 @@ from skimage.segmentation import watershed
 
 from napari_unetseg.labels.clean import drop_small, fill_holes, keep_only, renumber
 from napari_unetseg.labels.confidence import confidence
-from napari_unetseg.labels.ids import object_boxes
+from napari_unetseg.labels.ids import OpenSides, ids_at, object_boxes
 from napari_unetseg.schema.config import DecodingConfig, TargetConfig, TargetKind
 from napari_unetseg.schema.errors import InputError, JobError
 
@@ -19,12 +19,15 @@ LEVELS = 255
 """Steps of the landscape that is flooded; few enough for bytes, which are faster than floats."""
 
 
-def decode(probability: NDArray[Any], *, config: DecodingConfig, target: TargetConfig) -> NDArray[np.uint32]:
+def decode(
+    probability: NDArray[Any], *, config: DecodingConfig, target: TargetConfig, open_sides: OpenSides = ()
+) -> NDArray[np.uint32]:
     """Return objects 1..n in raster order from maps (K, [Z,] Y, X): class probabilities, then the distance if any.
 
     Foreground is where the background is improbable. A face-connected piece of it with no or one seed is one object;
     a piece with more is flooded from its seeds. Each piece is decoded by itself, so an object depends on the
-    pixels of its piece and on nothing else.
+    pixels of its piece and on nothing else. Where the maps are cut out of larger ones (`open_sides`), objects on the
+    cut are not dropped: how large they are is not known yet.
     """
     _check(probability, target=target)
     foreground = 1 - probability[0] > config.threshold
@@ -33,9 +36,12 @@ def decode(probability: NDArray[Any], *, config: DecodingConfig, target: TargetC
     seeds, seed_count = _label(foreground & (score > config.seed_threshold))
     seeds, seed_count = _drop_small_seeds(seeds, seed_count, pieces, piece_count=count, min_seed=config.min_seed)
     labels = _grow(pieces, seeds, score, piece_count=count, seed_count=seed_count)
-    labels = drop_small(labels, min_size=config.min_size)
+    cut = ids_at(labels, open_sides)
+    labels = drop_small(labels, min_size=config.min_size, spared=cut)
     if config.min_confidence:
-        labels = keep_only(labels, confidence(labels, probability) >= config.min_confidence)
+        is_sure = confidence(labels, probability) >= config.min_confidence
+        is_sure[cut] = True
+        labels = keep_only(labels, is_sure)
     if config.fill_holes:
         labels = fill_holes(labels)
     return renumber(labels)

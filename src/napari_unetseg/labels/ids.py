@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from napari_unetseg.schema.errors import InputError
 
 IGNORE = -1
 """Label of a pixel that counts neither as object nor as background."""
+
+OpenSides = Sequence[tuple[bool, bool]]
+"""For each axis, whether the image goes on before and behind the labels; empty where they are all of it."""
 
 BAND = 2**20
 """Pixels looked at in one call: some milliseconds, in which no other thread of Python runs."""
@@ -43,6 +47,18 @@ def object_boxes(objects: NDArray[np.int32]) -> list[Any]:
                 moved = (slice(box[0].start + start, box[0].stop + start), *box[1:])
                 boxes[index] = moved if boxes[index] is None else _around(boxes[index], moved)
     return boxes
+
+
+def ids_at(labels: NDArray[Any], sides: OpenSides) -> NDArray[Any]:
+    """Return the ids of the objects that touch one of the open sides."""
+    layers = [
+        labels.take(end, axis=axis).ravel()
+        for axis, is_open in enumerate(sides)
+        for end, wanted in zip((0, -1), is_open, strict=True)
+        if wanted
+    ]
+    ids = np.unique(np.concatenate(layers)) if layers else np.zeros(0, labels.dtype)
+    return ids[ids > 0]
 
 
 def _around(one: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetseg.labels.overlap import count_overlaps
+from napari_unetseg.labels.overlap import Overlaps, count_overlaps
 from napari_unetseg.schema.errors import InputError
 
 
@@ -22,6 +22,12 @@ def link_slices(
     if previous.shape != current.shape:
         raise InputError(f"slices have shapes {previous.shape} and {current.shape}; link slices of the same size")
     pairs = count_overlaps(previous, current)
+    table, following = continued_ids(pairs, overlap=overlap, next_id=next_id)
+    return _apply(table, current, pairs.second_ids), following
+
+
+def continued_ids(pairs: Overlaps, *, overlap: float, next_id: int) -> tuple[NDArray[np.uint32], int]:
+    """Return for each second object the id it gets, as `link_slices` says, and the next unused id."""
     table = np.zeros(len(pairs.second_ids), dtype=np.uint32)
     is_taken = np.zeros(len(pairs.first_ids), dtype=bool)
     iou = pairs.iou
@@ -36,7 +42,7 @@ def link_slices(
     is_new[0] = False
     new_count = int(np.count_nonzero(is_new))
     table[is_new] = np.arange(next_id, next_id + new_count)
-    return _apply(table, current, pairs.second_ids), next_id + new_count
+    return table, next_id + new_count
 
 
 def _apply(table: NDArray[np.uint32], labels: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.uint32]:

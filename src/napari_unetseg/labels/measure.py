@@ -64,19 +64,37 @@ def merge_planes(table: pd.DataFrame, *, scale: Mapping[str, float] | None = Non
 
     Without `scale` the columns in µm are left out, since the distance of the planes is not known.
     """
-    names = [str(name) for name in table.columns]
-    keys = [key for key in ("t", "label") if key in names]
+    keys = [key for key in ("t", "label") if key in table]
+    parts = table.rename(columns={"area_px": "volume_px"}).assign(
+        centroid_z_px=table["z"].astype(np.float64), bbox_z_min_px=table["z"], bbox_z_max_px=table["z"] + 1
+    )
+    merged = _merge(parts, keys=keys, size="volume_px")
+    return with_derived(merged, axes="zyx", scale=scale or {}, leading=tuple(keys[:-1]))
+
+
+def merge_parts(table: pd.DataFrame, *, axes: str, scale: Mapping[str, float]) -> pd.DataFrame:
+    """Return a table with one row per object, from one whose objects have a row for each part of them, by label."""
+    leading = [key for key in ("t", "z") if key in table]
+    is_split = table["label"].duplicated(keep=False)
+    if is_split.any():
+        merged = _merge(table[is_split], keys=[*leading, "label"], size=_size_name(axes))
+        table = pd.concat([table[~is_split], merged], ignore_index=True)
+    table = table.sort_values("label", ignore_index=True)
+    return with_derived(table, axes=axes, scale=scale, leading=tuple(leading))
+
+
+def _merge(parts: pd.DataFrame, *, keys: list[str], size: str) -> pd.DataFrame:
+    """Return one row for each of `keys`: sizes added, means weighted with the sizes, lowest and highest values."""
+    names = [str(name) for name in parts.columns]
     averaged = ("centroid_", "intensity_mean", "confidence")
     means = [name for name in names if name.startswith(averaged) and not name.endswith("_um")]
-    parts = table[[*keys, "area_px", *means]].rename(columns={"area_px": "volume_px"})
-    parts["centroid_z_px"] = table["z"].astype(np.float64)
-    means.append("centroid_z_px")
-    parts[means] = parts[means].mul(parts["volume_px"], axis="index")
-    lows = table[[*keys, *(name for name in names if "_min_" in name)]].assign(bbox_z_min_px=table["z"])
-    highs = table[[*keys, *(name for name in names if "_max_" in name)]].assign(bbox_z_max_px=table["z"] + 1)
-    merged = pd.concat([parts.groupby(keys).sum(), lows.groupby(keys).min(), highs.groupby(keys).max()], axis="columns")
-    merged[means] = merged[means].div(merged["volume_px"], axis="index")
-    return with_derived(merged.reset_index(), axes="zyx", scale=scale or {}, leading=tuple(keys[:-1]))
+    sums = parts[[*keys, size, *means]].astype(dict.fromkeys(means, np.float64))
+    sums[means] = sums[means].mul(sums[size], axis="index")
+    lows = parts[[*keys, *(name for name in names if "_min_" in name)]]
+    highs = parts[[*keys, *(name for name in names if "_max_" in name)]]
+    merged = pd.concat([sums.groupby(keys).sum(), lows.groupby(keys).min(), highs.groupby(keys).max()], axis="columns")
+    merged[means] = merged[means].div(merged[size], axis="index")
+    return merged.astype({name: parts[name].dtype for name in means}).reset_index()
 
 
 def with_derived(

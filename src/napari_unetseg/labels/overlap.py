@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,35 @@ def count_overlaps(first: NDArray[Any], second: NDArray[Any]) -> Overlaps:
         second_ids=b_ids,
         foreground=_sums(2 * (a > 0) + (b > 0), pixels, count=4).reshape(2, 2),
     )
+
+
+def add_overlaps(parts: Sequence[Overlaps]) -> Overlaps:
+    """Return the overlaps of two label maps from those of parts that make them up; an object may lie in several."""
+    first_ids, first_of = _union([part.first_ids for part in parts])
+    second_ids, second_of = _union([part.second_ids for part in parts])
+    first = np.concatenate([of[part.first] for of, part in zip(first_of, parts, strict=True)])
+    second = np.concatenate([of[part.second] for of, part in zip(second_of, parts, strict=True)])
+    pair, inverse = np.unique(first * len(second_ids) + second, return_inverse=True)
+    return Overlaps(
+        first=pair // len(second_ids),
+        second=pair % len(second_ids),
+        shared=_sums(inverse, np.concatenate([part.shared for part in parts]), count=len(pair)),
+        first_area=_add([part.first_area for part in parts], first_of, count=len(first_ids)),
+        second_area=_add([part.second_area for part in parts], second_of, count=len(second_ids)),
+        first_ids=first_ids,
+        second_ids=second_ids,
+        foreground=np.sum([part.foreground for part in parts], axis=0),
+    )
+
+
+def _union(ids: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], list[NDArray[np.int64]]]:
+    """Return all ids, sorted, and for each of the given arrays the place of its ids among them."""
+    union = np.unique(np.concatenate(ids))
+    return union, [np.searchsorted(union, one).astype(np.int64) for one in ids]
+
+
+def _add(areas: Sequence[NDArray[np.int64]], places: Sequence[NDArray[np.int64]], *, count: int) -> NDArray[np.int64]:
+    return _sums(np.concatenate(places), np.concatenate(areas), count=count)
 
 
 def _runs(

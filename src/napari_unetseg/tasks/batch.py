@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_unetseg.images.atomic import check_folder
+from napari_unetseg.images.atomic import check_folder, remove
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.results import Format, Result, results_of
+from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.write import LabelWriter, write_text
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note, Saved
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks import blockwise, segment
 from napari_unetseg.tasks import device as devices
-from napari_unetseg.tasks import segment
+from napari_unetseg.tasks.frames import choose_channels
+from napari_unetseg.tasks.layout import default_memory, lay_out
 from napari_unetseg.tasks.manifest import Manifest, fingerprint
 from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.segment import Segmentation
+from napari_unetseg.tasks.work import Work, folder_of
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +44,9 @@ class _Job:
     tiling: TilingConfig | None
     decoding: DecodingConfig | None
     format: Format
+    memory: int
+    predictor: Predictor
+    resume: bool
 
 
 def segment_files(
@@ -51,22 +60,27 @@ def segment_files(
     decoding: DecodingConfig | None = None,
     format: Format = "tiff",  # noqa: A002 - the word users know
     existing: Existing = "error",
+    memory: int | None = None,
 ) -> Generator[Event, None, list[ItemDone]]:
     """Write `STEM_labels.tif` (or `.zarr`) and `STEM_objects.csv` into `folder` for each input.
 
     `existing` says what to do where a result stands: refuse before any work, skip that input, or replace the result.
     To skip, a result must have been made with the same model and settings (`manifest`), else `InputError`; the result
-    of an image that has changed since is made again. Returns one `ItemDone` per input, with its error if it failed.
+    of an image that has changed since is made again, and an image that was stopped half-way goes on at the next block.
+    `memory` are the bytes an image may take (none: `default_memory`). Returns one `ItemDone` per input, with its error
+    if it failed.
     """
     places = results_of(inputs, folder=folder, format=format)
-    standing = [place.labels for place in places.values() if place.is_begun]
+    standing = [place.labels for place in places.values() if place.is_begun or folder_of(place.labels).exists()]
     if standing and existing == "error":
         raise InputError(
             f"{standing[0]}: {len(standing)} of {counted(len(inputs), 'result')} there already; "
             "pass --resume to keep and skip them, --overwrite to replace them, or choose another folder"
         )
     _make_folder(folder)
-    job = _Job(model, axes, channels, tiling, decoding, format)
+    memory = default_memory() if memory is None else memory
+    predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
+    job = _Job(model, axes, channels, tiling, decoding, format, memory, predictor, existing == "skip")
     manifest = Manifest.of(folder, settings=_settings(job))
     if existing == "skip":
         _check_settings(manifest, places.values())
@@ -84,8 +98,9 @@ def segment_files(
                     continue
                 yield Note(f"{path.name}: has changed since {place.labels.name} was made; it is made again")
             image = fingerprint(path)
-            objects, read_as = yield from _segment_file(path, place=place, job=job)
+            objects, read_as = yield from _segment_file(path, place=place, job=job, image=image)
             manifest.add(place.labels, path, image=image)
+            remove(folder_of(place.labels))
         except UnetSegError as problem:
             error = str(problem)
         except Exception as problem:
@@ -133,19 +148,51 @@ def _make_folder(folder: Path) -> None:
     check_folder(folder / "labels")
 
 
-def _segment_file(path: Path, *, place: Result, job: _Job) -> Generator[Event, None, tuple[int, str]]:
+def _segment_file(path: Path, *, place: Result, job: _Job, image: str) -> Generator[Event, None, tuple[int, str]]:
     """Return the number of objects, and the axes as they were read."""
     source = open_image(path, axes=job.axes)
     letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
     shape = tuple(source.sizes[letter] for letter in letters)
     place.table.unlink(missing_ok=True)  # written last, it says that its labels are complete
-    with LabelWriter(
-        place.labels, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
-    ) as writer:
-        result = yield from segment.run(
-            source, model=job.model, tiling=job.tiling, decoding=job.decoding, channels=job.channels, writer=writer
+
+    def open_writer() -> LabelWriter:
+        return LabelWriter(
+            place.labels, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
         )
+
+    result = yield from _segment(source, place=place, job=job, image=image, open_writer=open_writer)
     yield Saved(place.labels)
     write_text(place.table, result.table.to_csv(index=False))
     yield Saved(place.table)
     return result.objects, f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
+
+
+def _segment(
+    source: ImageSource, *, place: Result, job: _Job, image: str, open_writer: Callable[[], LabelWriter]
+) -> Generator[Event, None, Segmentation]:
+    """Segment at once what fits into memory as one frame, all else block by block."""
+    channels = choose_channels(source, model=job.model, channels=job.channels)
+    decoding = job.decoding or job.model.card.decoding
+    blocks = blockwise.Job(source, job.model, job.predictor, decoding, channels, job.memory)
+    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory)
+    if len(layout) == 1:
+        with open_writer() as writer:
+            return (
+                yield from segment.run(
+                    source,
+                    model=job.model,
+                    decoding=decoding,
+                    channels=job.channels,
+                    writer=writer,
+                    predictor=job.predictor,
+                )
+            )
+    work = Work.begin(place.labels, settings={**_settings(job), "image": image}, resume=job.resume)
+    try:
+        counts = work.read_note("blocks") or layout.counts
+        work.write_note("blocks", counts)
+        layout = lay_out(source, model=job.model, channels=channels, memory=job.memory, counts=counts)
+        result = yield from blockwise.run(blocks, work=work, layout=layout, open_writer=open_writer)
+    finally:
+        work.release()
+    return result

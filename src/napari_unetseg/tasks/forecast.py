@@ -148,8 +148,8 @@ def _single_tile(shape: tuple[int, ...], *, network: Network, is_cropped: bool) 
     for length, step in zip(shape, network.divisor, strict=True):
         margin = length // 4 // step * step if is_cropped else 0
         write.append(slice(margin, length - margin))
-    tile = Tile(read=tuple(slice(0, length) for length in shape), write=tuple(write))
-    return TilePlan(shape=shape, padded=shape, tiles=(tile,))
+    whole = tuple(slice(0, length) for length in shape)
+    return TilePlan(shape=shape, padded=shape, tiles=(Tile(read=whole, write=tuple(write)),), inside=whole)
 
 
 def _seconds(plan: TilePlan, *, pace: Pace) -> float:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from napari_unetseg.images.tiles import Tile, TilePlan
+from napari_unetseg.images.tiles import TilePlan
 from napari_unetseg.schema.events import Event, LabelsPart, TileDone
 
 Result = TypeVar("Result")
@@ -39,7 +39,7 @@ def tile_parts(
         if not isinstance(event, TileDone) or len(plan.tiles) == 1:
             continue
         for tile in plan.tiles[done : event.done]:
-            where = _inside(tile, plan=plan)
+            where = plan.target(tile)
             labels = decode(probability[(slice(None), *where)])
             yield LabelsPart(region_of(where, at=at), np.where(labels > 0, labels + np.uint32(first_id - 1), 0))
             first_id += int(labels.max(initial=0))
@@ -51,8 +51,3 @@ def region_of(where: tuple[slice, ...], *, at: tuple[int, int | None]) -> tuple[
     t, z = at
     planes = where[0] if z is None else slice(z, z + 1)
     return slice(t, t + 1), planes, where[-2], where[-1]
-
-
-def _inside(tile: Tile, *, plan: TilePlan) -> tuple[slice, ...]:
-    """Return what the tile writes of the image, without the mirrored pixels behind it."""
-    return tuple(slice(part.start, min(part.stop, size)) for part, size in zip(tile.write, plan.shape, strict=True))

@@ -62,7 +62,8 @@ class Predictor:
         Returns
         -------
         numpy.ndarray
-            Float32 `(K, [Z,] Y, X)`: softmax classes, then the distance clipped to [0, 1] if the target has one.
+            Float32 `(K, [Z,] Y, X)`: softmax classes, then the distance clipped to [0, 1] if the target has one. Of a
+            plan for a part of the image, that part.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class Predictor:
                 f"got an array of shape {image.shape}; choose channels and axes that fit"
             )
         plan = self.plan(image.shape[1:]) if plan is None else plan
-        probability = np.empty((self.target.out_channels, *image.shape[1:]), np.float32) if out is None else out
+        probability = np.empty((self.target.out_channels, *plan.written), np.float32) if out is None else out
         done = 0
         for group in _groups(plan.tiles, size=self.batch):
             self._predict_group(image, plan=plan, group=group, out=probability)
@@ -87,10 +88,17 @@ class Predictor:
             yield TileDone(done=done, total=len(plan.tiles))
         return probability
 
-    def plan(self, shape: tuple[int, ...], *, budget: int | None = None) -> TilePlan:
-        """Return the tiles for an image of `shape` ([Z,] Y, X), `budget` bytes at most for each; none: what is free."""
+    def plan(
+        self, shape: tuple[int, ...], *, budget: int | None = None, inside: tuple[slice, ...] | None = None
+    ) -> TilePlan:
+        """Return the tiles for an image of `shape` ([Z,] Y, X), or for the part `inside` it.
+
+        Each takes `budget` bytes at most; none: what is free.
+        """
         network = self._source
-        return tiles.plan(shape, tile=self._tile(shape, budget=budget), halo=network.halo, divisor=network.divisor)
+        written = shape if inside is None else tuple(side.stop - side.start for side in inside)
+        tile = self._tile(written, budget=budget)
+        return tiles.plan(shape, tile=tile, halo=network.halo, divisor=network.divisor, inside=inside)
 
     def _tile(self, shape: tuple[int, ...], *, budget: int | None) -> tuple[int, ...]:
         network = self._source
@@ -247,6 +255,6 @@ def _halves(tile: Tile, *, plan: TilePlan, halo: tuple[int, ...], divisor: tuple
 
 def _write(values: np.ndarray, *, tile: Tile, plan: TilePlan, out: np.ndarray) -> None:
     """Copy what `tile` predicted into the image's frame, without the mirrored pixels behind the image."""
-    target = [slice(part.start, min(part.stop, size)) for part, size in zip(tile.write, plan.shape, strict=True)]
+    target = plan.target(tile)
     source = [slice(0, part.stop - part.start) for part in target]
     out[(slice(None), *target)] = values[(slice(None), *source)]

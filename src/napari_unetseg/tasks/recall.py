@@ -56,7 +56,7 @@ class Recalled:
     def plan(self, shape: tuple[int, ...]) -> TilePlan:
         """Return a single tile."""
         whole = tuple(slice(0, length) for length in shape)
-        return TilePlan(shape=shape, padded=shape, tiles=(Tile(read=whole, write=whole),))
+        return TilePlan(shape=shape, padded=shape, tiles=(Tile(read=whole, write=whole),), inside=whole)
 
     def predict(self, image: np.ndarray, *, plan: TilePlan, out: np.ndarray) -> Generator[TileDone, None, np.ndarray]:
         """Fill `out` with the next frame's maps."""

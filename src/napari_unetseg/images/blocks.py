@@ -1,0 +1,101 @@
+"""Cut a plane or volume into blocks that fit into memory, each with the context that makes its objects whole.
+
++---------------------------+
+|  window: read             |     window = seen grown by the network's halo: exact maps all over `seen`
+|  +---------------------+  |     seen   = core grown by the margin: every object that touches the core and
+|  |  seen: decoded      |  |              is no longer than the margin is seen whole
+|  |  +---------------+  |  |     core   = what the block writes; the cores partition the frame
+|  |  |     core      |  |  |
+|  |  +---------------+  |  |     all sides lie on multiples of the divisor, or at the end of the frame
+|  +---------------------+  |
++---------------------------+
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+from napari_unetseg.schema.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What to write, to decode and to read, one slice per spatial axis, in coordinates of the frame."""
+
+    core: tuple[slice, ...]
+    seen: tuple[slice, ...]
+    window: tuple[slice, ...]
+
+    def open_sides(self, shape: tuple[int, ...]) -> tuple[tuple[bool, bool], ...]:
+        """Tell for each axis whether the frame of `shape` goes on before and behind what is seen."""
+        return tuple((side.start > 0, side.stop < length) for side, length in zip(self.seen, shape, strict=True))
+
+
+def within(inner: tuple[slice, ...], outer: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Return `inner` in coordinates of `outer`."""
+    return tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
+
+
+def cut(
+    shape: tuple[int, ...],
+    *,
+    counts: tuple[int, ...],
+    margin: tuple[int, ...],
+    halo: tuple[int, ...],
+    divisor: tuple[int, ...],
+) -> tuple[Block, ...]:
+    """Cut a frame into about `counts` blocks along each axis, in C order; all arguments hold one number per axis."""
+    rows = [
+        _cut_axis(n, count=c, margin=_round_up(m, d), halo=_round_up(h, d), divisor=d)
+        for n, c, m, h, d in zip(shape, counts, margin, halo, divisor, strict=True)
+    ]
+    return tuple(Block(*(tuple(sides) for sides in zip(*parts, strict=True))) for parts in product(*rows))
+
+
+def fit(
+    shape: tuple[int, ...],
+    *,
+    margin: tuple[int, ...],
+    halo: tuple[int, ...],
+    divisor: tuple[int, ...],
+    pixels: int,
+) -> tuple[Block, ...]:
+    """Cut a frame into the fewest blocks whose windows have `pixels` pixels at most; the longest edge is cut first.
+
+    Raises `InputError` where context alone takes more than that.
+    """
+    counts = [1] * len(shape)
+    while True:
+        blocks = cut(shape, counts=tuple(counts), margin=margin, halo=halo, divisor=divisor)
+        largest = max(math.prod(_edges(block.window)) for block in blocks)
+        if largest <= pixels:
+            return blocks
+        edges = [-(-length // count) for length, count in zip(shape, counts, strict=True)]
+        axis = max(range(len(shape)), key=lambda index: edges[index] / divisor[index])
+        if edges[axis] <= divisor[axis]:
+            raise InputError(
+                f"the smallest block with its context has {largest} pixels, memory allows {pixels}; "
+                "give more memory (--memory), or take a model with a smaller receptive field"
+            )
+        counts[axis] += 1
+
+
+def _cut_axis(length: int, *, count: int, margin: int, halo: int, divisor: int) -> list[tuple[slice, slice, slice]]:
+    edge = _round_up(-(-length // count), divisor)
+    cores = [slice(start, min(start + edge, length)) for start in range(0, length, edge)]
+    seen = [_grow(core, margin, length=length) for core in cores]
+    return [(core, part, _grow(part, halo, length=length)) for core, part in zip(cores, seen, strict=True)]
+
+
+def _grow(side: slice, pixels: int, *, length: int) -> slice:
+    return slice(max(0, side.start - pixels), min(length, side.stop + pixels))
+
+
+def _edges(region: tuple[slice, ...]) -> tuple[int, ...]:
+    return tuple(side.stop - side.start for side in region)
+
+
+def _round_up(value: int, divisor: int) -> int:
+    return -(-value // divisor) * divisor

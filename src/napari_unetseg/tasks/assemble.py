@@ -1,0 +1,150 @@
+"""Make one result of blocks: objects get one id wherever they lie, in the order of a raster scan of each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_unetseg.images.source import ImageSource
+from napari_unetseg.images.write import LabelWriter
+from napari_unetseg.labels.blocks import join_blocks
+from napari_unetseg.labels.join import continued_ids
+from napari_unetseg.labels.measure import merge_parts, merge_planes
+from napari_unetseg.labels.overlap import add_overlaps, count_overlaps
+from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.events import Event, Note, TileDone
+from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks.block_file import summary_of
+from napari_unetseg.tasks.frames import index_of
+from napari_unetseg.tasks.layout import Layout
+from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.numbering import MAX_ID
+from napari_unetseg.tasks.work import Work
+
+Tables = list[np.ndarray]
+"""For each block of a frame, the final id of each of its own ids."""
+
+
+def assemble(
+    work: Work,
+    *,
+    layout: Layout,
+    source: ImageSource,
+    model: Model,
+    decoding: DecodingConfig,
+    writer: LabelWriter,
+) -> Generator[Event, None, tuple[int, pd.DataFrame]]:
+    """Write the labels of all blocks, and return the number of objects and a row for each."""
+    axes = "zyx"[-len(layout.shape) :]
+    is_linked = decoding.link_slices and model.card.network.ndim == 2
+    objects, unusable, rows = 0, 0, []
+    previous: Tables | None = None
+    for index, frame in enumerate(layout.frames):
+        numbers = layout.numbers(index)
+        parts = [summary_of(work.load(number)) for number in numbers]
+        unusable += sum(int(part["unusable"]) for part in parts)
+        tables, count, table = _frame(parts, layout=layout, decoding=decoding, axes=axes, scale=source.scale)
+        if is_linked and previous is not None and frame.z:
+            ids, objects = _link(work, numbers, tables, previous, decoding=decoding, objects=objects)
+        else:
+            ids = np.arange(count + 1) + np.where(np.arange(count + 1) > 0, objects, 0)
+            objects += count
+        if objects > MAX_ID:
+            raise InputError(f"more than {MAX_ID} objects in one image; raise --min-size or segment it in parts")
+        tables = [ids[table].astype(np.uint32) for table in tables]
+        _write(work, numbers, tables, layout=layout, leading=index_of(source, frame), writer=writer)
+        yield TileDone(index + 1, len(layout.frames), source.name)
+        rows.append(table.assign(label=ids[table["label"].to_numpy()]))
+        previous = tables if is_linked else None
+    if unusable:
+        yield Note(f"{source.name}: {counted(unusable, 'pixel')} not finite (NaN or infinite), taken for dark")
+    whole = pd.concat(rows, ignore_index=True)
+    if is_linked and source.sizes["Z"] > 1:
+        whole = merge_planes(whole, scale=source.scale)
+    return objects, whole
+
+
+def _frame(
+    parts: list[dict[str, Any]],
+    *,
+    layout: Layout,
+    decoding: DecodingConfig,
+    axes: str,
+    scale: Mapping[str, float],
+) -> tuple[Tables, int, pd.DataFrame]:
+    """Give the objects of a frame the numbers 1..n: return the tables of its blocks, n, and a row for each object."""
+    if len(parts) == 1:
+        count = len(parts[0]["keys"]) - 1
+        return [np.arange(count + 1)], count, parts[0]["table"]
+    pairs = [(part["keys"], part["faces"]) for part in parts]
+    joined = join_blocks(dict(enumerate(pairs)), neighbours=_neighbours(layout))
+    keys = [_joined(part["keys"], joined) for part in parts]
+    rows = pd.concat(
+        [
+            part["table"].assign(label=one[part["table"]["label"].to_numpy()])
+            for part, one in zip(parts, keys, strict=True)
+        ],
+        ignore_index=True,
+    )
+    table = merge_parts(rows, axes=axes, scale=scale)
+    was_cut = np.unique(np.concatenate([one[part["is_cut"]] for part, one in zip(parts, keys, strict=True)]))
+    is_kept = _is_large_and_sure(table, decoding=decoding) | ~table["label"].isin(was_cut)
+    table = table[is_kept].reset_index(drop=True)
+    final = table["label"].to_numpy()
+    tables = []
+    for one in keys:
+        place = np.searchsorted(final, one)
+        is_there = np.isin(one, final)
+        tables.append(np.where(is_there, place + 1, 0))
+    return tables, len(final), table.assign(label=np.arange(1, len(final) + 1))
+
+
+def _joined(keys: np.ndarray, joined: Mapping[int, int]) -> np.ndarray:
+    """Return the keys that objects go by once they are joined."""
+    if not joined:
+        return keys
+    return np.array([joined.get(int(key), int(key)) for key in keys], np.int64)
+
+
+def _is_large_and_sure(table: pd.DataFrame, *, decoding: DecodingConfig) -> Any:
+    """Tell which rows are of objects that decoding would have kept; what a block saw cut was not judged by it."""
+    size = table["area_px"] if "area_px" in table else table["volume_px"]
+    return (size >= decoding.min_size) & (table["confidence"] >= decoding.min_confidence)
+
+
+def _neighbours(layout: Layout) -> list[tuple[int, int, int]]:
+    """Return all pairs of blocks that share a side, with its axis."""
+    starts = {tuple(side.start for side in block.core): number for number, block in enumerate(layout.blocks)}
+    found = []
+    for number, block in enumerate(layout.blocks):
+        for axis, side in enumerate(block.core):
+            beside = tuple(side.stop if other == axis else one.start for other, one in enumerate(block.core))
+            if beside in starts:
+                found.append((number, starts[beside], axis))
+    return found
+
+
+def _link(
+    work: Work, numbers: range, tables: Tables, previous: Tables, *, decoding: DecodingConfig, objects: int
+) -> tuple[np.ndarray, int]:
+    """Return the id of each object of a plane: that of the one it continues in the plane before, or a new one."""
+    overlaps = [
+        count_overlaps(before[work.load(number - len(tables))["labels"]], table[work.load(number)["labels"]])
+        for number, table, before in zip(numbers, tables, previous, strict=True)
+    ]
+    pairs = add_overlaps(overlaps)
+    ids, following = continued_ids(pairs, overlap=decoding.link_overlap, next_id=objects + 1)
+    of_object = np.zeros(int(max((table.max(initial=0) for table in tables), default=0)) + 1, np.int64)
+    of_object[pairs.second_ids] = ids
+    return of_object, following - 1
+
+
+def _write(
+    work: Work, numbers: range, tables: Tables, *, layout: Layout, leading: tuple[int, ...], writer: LabelWriter
+) -> None:
+    for number, block, table in zip(numbers, layout.blocks, tables, strict=True):
+        writer.write((*leading, *block.core), table[work.load(number)["labels"]])

@@ -1,0 +1,40 @@
+"""What is kept of a block as named arrays: its labels, and all that is needed to make one result of many blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_unetseg.labels.blocks import Part
+
+
+def arrays_of(part: Part, table: pd.DataFrame, *, unusable: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield by name what is kept of a block."""
+    yield "labels", part.labels
+    yield "keys", part.keys
+    yield "is_cut", part.is_cut
+    yield "unusable", np.array(unusable)
+    for (axis, end), (last, beyond) in part.faces.items():
+        yield f"last {axis} {end}", last
+        yield f"beyond {axis} {end}", beyond
+    for name in table.columns:
+        yield f"table {name}", table[name].to_numpy()
+
+
+def summary_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return all that is kept of a block but its labels."""
+    faces: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+    columns, rest = {}, {}
+    for name in arrays:
+        kind, _, detail = name.partition(" ")
+        if kind == "last":
+            axis, end = map(int, detail.split())
+            faces[axis, end] = (arrays[name], arrays[f"beyond {detail}"])
+        elif kind == "table":
+            columns[detail] = arrays[name]
+        elif kind not in ("labels", "beyond"):
+            rest[name] = arrays[name]
+    return {**rest, "faces": faces, "table": pd.DataFrame(columns)}

@@ -1,0 +1,216 @@
+"""Segment an image of any size in bounded memory: block by block onto disk, then joined into one result.
+
+Reading, the network, and decoding with writing overlap: each has a thread of its own. What a block has found is kept
+(`work`), so that a run goes on where it was stopped; the labels are those of `segment.run`, which sees whole frames.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from napari_unetseg.images import normalize
+from napari_unetseg.images.blocks import Block, within
+from napari_unetseg.images.normalize import Stretch
+from napari_unetseg.images.source import ImageSource
+from napari_unetseg.images.tiles import TilePlan
+from napari_unetseg.images.write import LabelWriter
+from napari_unetseg.labels.blocks import part_of
+from napari_unetseg.labels.decode import decode
+from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.events import Event, Note, TileDone
+from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks.assemble import assemble
+from napari_unetseg.tasks.block_file import arrays_of
+from napari_unetseg.tasks.frames import (
+    Frame,
+    frame_shape,
+    measure_frame,
+    measure_labels,
+    measure_stack,
+    read_window,
+)
+from napari_unetseg.tasks.jobs import as_part
+from napari_unetseg.tasks.layout import NETWORK_SHARE, Layout
+from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.segment import Segmentation, notes_of
+from napari_unetseg.tasks.work import Work
+
+Result = TypeVar("Result")
+
+WAIT = 0.5  # seconds between two signs of life while a block is decoded
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A block's pixels: as they are in its window, and stretched."""
+
+    raw: np.ndarray
+    image: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is the same for every block."""
+
+    source: ImageSource
+    model: Model
+    predictor: Predictor
+    decoding: DecodingConfig
+    channels: Sequence[int]
+    memory: int
+
+    def plan(self, block: Block) -> TilePlan:
+        """Return the tiles of a block."""
+        window = tuple(side.stop - side.start for side in block.window)
+        inside = within(block.seen, block.window)
+        return self.predictor.plan(window, budget=self.memory // NETWORK_SHARE, inside=inside)
+
+
+def run(
+    job: Job, *, work: Work, layout: Layout, open_writer: Callable[[], LabelWriter]
+) -> Generator[Event, None, Segmentation]:
+    """Do the blocks that `work` lacks, yielding at every tile, and write the result once all are there."""
+    began = time.monotonic()
+    yield from notes_of(job.source, model=job.model, decoding=job.decoding)
+    yield from compute(job, work=work, layout=layout)
+    missing = set(range(len(layout))) - work.done
+    if missing:
+        raise InputError(
+            f"{job.source.name}: {counted(len(missing), 'block')} of {len(layout)} are not done yet; run the other "
+            "shards, then go on with --resume"
+        )
+    with open_writer() as writer:
+        objects, table = yield from assemble(
+            work, layout=layout, source=job.source, model=job.model, decoding=job.decoding, writer=writer
+        )
+    return Segmentation(None, objects, table, time.monotonic() - began)
+
+
+def compute(
+    job: Job, *, work: Work, layout: Layout, only: Callable[[int], bool] = lambda _number: True
+) -> Generator[Event, None, None]:
+    """Segment the blocks that are not done and that `only` says yes to."""
+    done = work.done
+    todo = [number for number in range(len(layout)) if number not in done and only(number)]
+    tiles = [len(job.plan(block).tiles) for block in layout.blocks]
+    total = sum(tiles) * len(layout.frames)
+    before = total - sum(tiles[number % len(tiles)] for number in todo)
+    if before:
+        yield Note(f"{job.source.name}: {len(layout) - len(todo)} of {counted(len(layout), 'block')} are done already")
+    if not todo:
+        return
+    contrast = yield from _contrast(job, work=work, layout=layout)
+    yield from _pipeline(job, work=work, layout=layout, todo=todo, contrast=contrast, before=before, total=total)
+
+
+def _pipeline(
+    job: Job,
+    *,
+    work: Work,
+    layout: Layout,
+    todo: Sequence[int],
+    contrast: _Contrast,
+    before: int,
+    total: int,
+) -> Generator[Event, None, None]:
+    """Predict block after block, while the next one is read and the last one decoded and kept."""
+    name = job.source.name
+    with ThreadPoolExecutor(1, "unetseg read") as readers, ThreadPoolExecutor(1, "unetseg decode") as decoders:
+
+        def read(number: int) -> Future[_Read]:
+            frame, block = layout.at(number)
+            return readers.submit(_read, job, frame, block, contrast)
+
+        reading, keeping = read(todo[0]), None
+        try:
+            for number, following in zip(todo, [*todo[1:], None], strict=True):
+                pixels = yield from _patiently(reading, TileDone(before, total, name))
+                if following is not None:
+                    reading = read(following)
+                plan = job.plan(layout.at(number)[1])
+                maps = yield from as_part(
+                    job.predictor.predict(pixels.image, plan=plan), item=name, before=before, total=total
+                )
+                before += len(plan.tiles)
+                if keeping is not None:
+                    yield from _patiently(keeping, TileDone(before, total, name))
+                keeping = decoders.submit(_keep, job, work, layout, number, pixels.raw, maps)
+            if keeping is not None:
+                yield from _patiently(keeping, TileDone(before, total, name))
+        finally:
+            reading.cancel()
+
+
+def _patiently(future: Future[Result], event: Event) -> Generator[Event, None, Result]:
+    """Return a future's result, giving a sign of life while it is waited for."""
+    while True:
+        try:
+            return future.result(timeout=WAIT)
+        except TimeoutError:
+            if future.done():
+                raise
+            yield event
+
+
+class _Contrast:
+    """How intensities are stretched: alike in the whole stack, or frame by frame."""
+
+    def __init__(self, job: Job, whole: Stretch | None) -> None:
+        self._job, self._whole = job, whole
+        self._last: tuple[Frame, Stretch] | None = None
+
+    def of(self, frame: Frame, raw: np.ndarray, *, is_all: bool) -> Stretch:
+        """Return the contrast of a frame, of which `raw` was read and `is_all` there is."""
+        if self._whole is not None:
+            return self._whole
+        if self._last is None or self._last[0] != frame:
+            job, config = self._job, self._job.model.card.normalization
+            if is_all and job.source.context is None:
+                stretch = normalize.measure([raw], config=config)
+            else:
+                stretch = measure_frame(job.source, frame, channels=job.channels, config=config)
+            self._last = frame, stretch
+        return self._last[1]
+
+
+def _contrast(job: Job, *, work: Work, layout: Layout) -> Generator[Event, None, _Contrast]:
+    """Measure the contrast of a stack, or take it from the run that goes on."""
+    note = work.read_note("contrast")
+    if note is not None:
+        return _Contrast(job, Stretch(low=tuple(note["low"]), high=tuple(note["high"])))
+    whole = yield from measure_stack(job.source, frames=layout.frames, channels=job.channels, model=job.model)
+    if whole is not None:
+        work.write_note("contrast", {"low": whole.low, "high": whole.high})
+    return _Contrast(job, whole)
+
+
+def _read(job: Job, frame: Frame, block: Block, contrast: _Contrast) -> _Read:
+    raw = read_window(job.source, frame, window=block.window, channels=job.channels)
+    is_all = raw.shape[1:] == frame_shape(job.source, ndim=job.model.card.network.ndim)
+    return _Read(raw, normalize.apply(raw, stretch=contrast.of(frame, raw, is_all=is_all)))
+
+
+def _keep(job: Job, work: Work, layout: Layout, number: int, raw: np.ndarray, maps: np.ndarray) -> None:
+    """Turn the maps of what a block sees into the objects of its core, and keep them."""
+    frame, block = layout.at(number)
+    sides = block.open_sides(layout.shape)
+    labels = decode(maps, config=job.decoding, target=job.model.card.target, open_sides=sides)
+    core = within(block.core, block.seen)
+    start = tuple(side.start for side in block.seen)
+    part = part_of(labels, core=core, start=start, shape=layout.shape, open_sides=sides)
+    pixels = raw[(slice(None), *within(block.core, block.window))]
+    inner = maps[(slice(None), *core)]
+    table = measure_labels(part.labels, pixels, inner, frame=frame, source=job.source, channels=job.channels)
+    for letter, side in zip("zyx"[-len(block.core) :], block.core, strict=True):
+        for column in (f"centroid_{letter}_px", f"bbox_{letter}_min_px", f"bbox_{letter}_max_px"):
+            table[column] += side.start
+    unusable = int(pixels.size - np.isfinite(pixels).sum()) if pixels.dtype.kind == "f" else 0
+    work.keep(number, dict(arrays_of(part, table, unusable=unusable)))

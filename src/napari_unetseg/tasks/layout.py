@@ -1,0 +1,99 @@
+"""How the frames of an image are cut into blocks, so that a run stays within its memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_unetseg.images import blocks as cutting
+from napari_unetseg.images.blocks import Block
+from napari_unetseg.images.budget import available_memory
+from napari_unetseg.images.source import ImageSource
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.tasks.frames import Frame, frame_shape, frames_of
+from napari_unetseg.tasks.model import Model
+
+DEFAULT_MEMORY = 2 * 2**30
+DECODED_BYTES = 64
+"""Per pixel, while maps become objects and these are measured."""
+NETWORK_SHARE = 4
+"""The part of the memory that goes to a tile within the network: a quarter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The frames of an image and the blocks that each is cut into, numbered frame by frame."""
+
+    frames: tuple[Frame, ...]
+    shape: tuple[int, ...]
+    blocks: tuple[Block, ...]
+
+    def __len__(self) -> int:
+        return len(self.frames) * len(self.blocks)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many blocks a frame has along each axis."""
+        return tuple(len({block.core[axis].start for block in self.blocks}) for axis in range(len(self.shape)))
+
+    def at(self, number: int) -> tuple[Frame, Block]:
+        """Return frame and block of a number."""
+        frame, block = divmod(number, len(self.blocks))
+        return self.frames[frame], self.blocks[block]
+
+    def numbers(self, frame: int) -> range:
+        """Return the numbers of the blocks of a frame."""
+        return range(frame * len(self.blocks), (frame + 1) * len(self.blocks))
+
+
+def lay_out(
+    source: ImageSource,
+    *,
+    model: Model,
+    channels: Sequence[int],
+    memory: int,
+    counts: Sequence[int] | None = None,
+) -> Layout:
+    """Cut the frames into the fewest blocks that fit into the memory, or as they were cut before (`counts`)."""
+    network, ndim = model.network, model.card.network.ndim
+    shape = frame_shape(source, ndim=ndim)
+    pixels = _pixels(source, model=model, channels=channels, memory=memory)
+    margin = (margin_of(model),) * ndim
+    fixed = {"margin": margin, "halo": network.halo, "divisor": network.divisor}
+    if not network.is_tile_exact:
+        _check_whole(source, shape=shape, pixels=pixels, model=model)
+        counts = (1,) * ndim
+    if counts is not None:
+        blocks = cutting.cut(shape, counts=tuple(counts), **fixed)
+    else:
+        blocks = cutting.fit(shape, pixels=pixels, **fixed)
+    return Layout(tuple(frames_of(source, ndim=ndim)), shape, blocks)
+
+
+def margin_of(model: Model) -> int:
+    """Return how far beyond its core a block looks: objects up to that length are exactly those of the whole frame."""
+    is_3d = model.card.network.ndim == 3
+    diameter = model.card.object_diameter or (16 if is_3d else 32)
+    return max(16, round(2 * diameter)) if is_3d else max(64, round(4 * diameter))
+
+
+def default_memory() -> int:
+    """Return the bytes a run may take unless told otherwise: 2 GiB, or half of what is free."""
+    return min(DEFAULT_MEMORY, available_memory() // 2)
+
+
+def _pixels(source: ImageSource, *, model: Model, channels: Sequence[int], memory: int) -> int:
+    """Return how many pixels a window may have: two blocks are in the works, and a third is being read."""
+    maps = 2 * 4 * model.card.target.out_channels
+    images = 3 * len(channels) * (4 + source.dtype.itemsize)
+    return (memory - memory // NETWORK_SHARE) // (maps + images + DECODED_BYTES)
+
+
+def _check_whole(source: ImageSource, *, shape: tuple[int, ...], pixels: int, model: Model) -> None:
+    if math.prod(shape) > pixels:
+        raise InputError(
+            f"{source.name}: the network '{model.card.network.architecture}' needs a frame of "
+            f"{' x '.join(map(str, shape))} at once, as it gives other results in parts; "
+            "give more memory (--memory), or take another network"
+        )

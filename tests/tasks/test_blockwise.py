@@ -1,0 +1,126 @@
+"""Segmenting block by block: the labels and rows of a run that sees whole frames, whatever the blocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.tasks.test_segment import make_model
+
+from napari_unetseg.images.read import from_array, open_image
+from napari_unetseg.images.write import LabelWriter
+from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.tasks import blockwise, layout, segment
+from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.layout import lay_out
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.work import Work
+
+RUN = {"image": "abc", "model": "bright"}
+
+
+def spots(*shape: int, seed: int = 0) -> np.ndarray:
+    """Return a dark image with bright boxes of 3 to 9 px, many of which touch."""
+    rng = np.random.default_rng(seed)
+    image = np.full(shape, 100, np.uint16)
+    for _ in range(image.size // 180):
+        corner = [int(rng.integers(0, n)) for n in shape]
+        edges = rng.integers(2, 10, len(shape))
+        image[tuple(slice(c, c + int(e)) for c, e in zip(corner, edges, strict=True))] = rng.integers(700, 1000)
+    return image
+
+
+def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, resume=False):
+    source = from_array(image, axes=axes)
+    predictor = Predictor(model.network, target=model.card.target, tiling=TilingConfig(tile=16, precision="float32"))
+    decoding = decoding or model.card.decoding
+    job = blockwise.Job(source, model, predictor, decoding, [0], memory=2**30)
+    layout = lay_out(source, model=model, channels=[0], memory=2**30, counts=counts)
+    letters = source.axes.letters
+    path = folder / "out.ome.zarr"
+    work = Work.begin(path, settings=RUN, resume=resume)
+
+    def open_writer():
+        return LabelWriter(path, shape=image.shape, axes=letters, scale={}, format="zarr", overwrite=True)
+
+    result = finish(blockwise.run(job, work=work, layout=layout, open_writer=open_writer))
+    work.release()
+    return np.asarray(open_image(path).reader(tuple(slice(0, n) for n in image.shape))), result, layout
+
+
+def same(image, folder, *, model, counts, axes=None, decoding=None):
+    labels, result, layout = run(image, folder, model=model, counts=counts, axes=axes, decoding=decoding)
+    whole = finish(
+        segment.run(
+            from_array(image, axes=axes), model=model, decoding=decoding, tiling=TilingConfig(precision="float32")
+        )
+    )
+    np.testing.assert_array_equal(labels, whole.labels)
+    assert result.objects == whole.objects
+    pd.testing.assert_frame_equal(result.table, whole.table, check_dtype=False, rtol=1e-6)
+    return layout
+
+
+@pytest.fixture
+def near(monkeypatch):
+    """Blocks look 16 px beyond their core, so that small images have many."""
+    monkeypatch.setattr(layout, "margin_of", lambda _model: 16)
+
+
+@pytest.mark.parametrize("counts", [(1, 1), (3, 2), (7, 5)])
+@pytest.mark.parametrize("axes", ["YX", "ZYX"])
+def test_blocks_give_the_labels_and_rows_of_whole_planes(tmp_path, near, counts, axes) -> None:
+    image = spots(*(2, 130, 101)[3 - len(axes) :])
+    cut = same(image, tmp_path, model=make_model(), counts=counts, axes=axes)
+    assert len(cut.blocks) >= counts[0] * counts[1]
+
+
+def test_blocks_of_a_volume(tmp_path, near) -> None:
+    image = spots(40, 60, 50)
+    cut = same(image, tmp_path, model=make_model(ndim=3), counts=(2, 3, 2), axes="ZYX")
+    assert len(cut.blocks) == 12
+
+
+def test_linked_planes(tmp_path, near) -> None:
+    image = np.repeat(spots(3, 90, 101), 2, axis=0)
+    same(image, tmp_path, model=make_model(link=True), counts=(3, 4), axes="ZYX")
+
+
+def test_small_and_doubtful_objects_are_left_out_alike(tmp_path, near) -> None:
+    decoding = DecodingConfig(min_size=20, min_confidence=0.99)
+    same(spots(130, 101), tmp_path, model=make_model(), counts=(5, 4), decoding=decoding)
+
+
+def test_objects_longer_than_what_a_block_sees_are_joined(tmp_path, near) -> None:
+    image = np.full((150, 140), 100, np.uint16)
+    image[70:74, 5:135] = 1000  # through all blocks
+    image[5:140, 20:23] = 1000  # and down, where it meets the other
+    image[100:104, 60:64] = 1000
+    same(image, tmp_path, model=make_model(), counts=(5, 5))
+
+
+def test_a_run_that_was_stopped_goes_on_and_does_nothing_twice(tmp_path, near, monkeypatch) -> None:
+    image, model = spots(130, 101), make_model()
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    whole, _, _ = run(image, tmp_path / "a", model=model, counts=(3, 3))
+    keep, done = Work.keep, []
+
+    def keep_some(self, number, arrays):
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        keep(self, number, arrays)
+        done.append(number)
+
+    monkeypatch.setattr(Work, "keep", keep_some)
+    with pytest.raises(KeyboardInterrupt):
+        run(image, tmp_path / "b", model=model, counts=(3, 3))
+    assert not (tmp_path / "b" / "out.ome.zarr").exists()
+    again: list[int] = []
+    monkeypatch.setattr(Work, "keep", lambda self, number, arrays: (again.append(number), keep(self, number, arrays)))
+    labels, _, _ = run(image, tmp_path / "b", model=model, counts=(3, 3), resume=True)
+    np.testing.assert_array_equal(labels, whole)
+    assert len(done) == 4
+    assert sorted(done + again) == list(range(9))
