@@ -311,3 +311,19 @@ def test_failed_small_file_keeps_the_old_one(tmp_path: Path, monkeypatch: pytest
         write_text(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_planes_too_large_to_hold_are_exported_tile_by_tile(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 9, (2, 70, 90)).astype(np.uint32)
+    monkeypatch.setattr("napari_unetseg.images.write._LARGEST_PLANE", 1000)
+    monkeypatch.setattr("napari_unetseg.images.write._TILE", 32)
+    with LabelWriter(tmp_path / "a.tif", shape=labels.shape, axes="ZYX", scale={"Y": 0.5, "X": 0.5}) as writer:
+        writer.write((0, slice(0, 40), slice(None)), labels[0, :40])
+        writer.write((0, slice(40, 70), slice(None)), labels[0, 40:])
+        writer.write((1,), labels[1])
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages.first.is_tiled
+        np.testing.assert_array_equal(file.asarray(), labels)
+    source = open_image(tmp_path / "a.tif")
+    assert (source.axes.letters, source.scale) == ("ZYX", {"Y": 0.5, "X": 0.5})

@@ -33,5 +33,13 @@ ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Name of a model (see 'models list') or a .safetensors file.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory a run may take, such as 4GiB; 2 GiB if not given, or half of what is free. "
+        "Larger images are cut into blocks; results do not depend on it.",
+    ),
+]
 OverwriteFlag = Annotated[bool, typer.Option("--overwrite", help="Replace results that are already there.")]
 FolderOption = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if needed.")]

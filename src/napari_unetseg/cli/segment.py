@@ -15,6 +15,7 @@ from napari_unetseg.cli.options import (
     FolderOption,
     FormatOption,
     JsonFlag,
+    MemoryOption,
     ModelOption,
     OverwriteFlag,
     PrecisionName,
@@ -43,6 +44,7 @@ def segment(
         int | None,
         typer.Option(help="Tile edge in pixels; chosen from memory if not given. Results do not depend on it."),
     ] = None,
+    memory: MemoryOption = None,
     threshold: Annotated[
         float | None, typer.Option(help="Foreground probability of an object's pixels (0 to 1).")
     ] = None,
@@ -66,7 +68,8 @@ def segment(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Leave out images whose results are there, made with the same model and settings."
+            "--resume",
+            help="Go on where a run was stopped, also within an image; leave out images whose results are there.",
         ),
     ] = False,
     overwrite: OverwriteFlag = False,
@@ -76,6 +79,7 @@ def segment(
     """Outline every cell: write STEM_labels.tif (or .zarr) and STEM_objects.csv for each image into a folder."""
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.settings import apply_options, channel_list
+        from napari_unetseg.images.budget import bytes_of
         from napari_unetseg.images.read import find_images
         from napari_unetseg.schema.config import TilingConfig
 
@@ -83,6 +87,7 @@ def segment(
         existing = _existing(resume=resume, overwrite=overwrite, folder=output)
         tiling = apply_options(TilingConfig(), tile=tile, device=device, precision=precision)
         channels = channel_list(channel)
+        budget = None if memory is None else bytes_of(memory)
         paths = find_images(inputs)
 
         from napari_unetseg.images.tiles import check_tile
@@ -111,6 +116,7 @@ def segment(
             decoding=apply_options(loaded.card.decoding, **changes),
             format=format,
             existing=existing,
+            memory=budget,
         )
         items = run(job, total=len(paths), report=report, overwrite=overwrite)
         rows = [_row(item, path=path) for item, path in zip(items, paths, strict=True)]

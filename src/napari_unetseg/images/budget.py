@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from napari_unetseg.schema.errors import InputError
 
 _FALLBACK = 8 * 2**30
 _LARGEST_TOTAL = 2**50
+SMALLEST = 2**26
+"""Bytes of memory below which no network runs."""
 
 
 def available_memory() -> int:
@@ -51,6 +54,15 @@ def check_total(shape: Sequence[int], dtype: np.dtype[np.generic], *, what: str)
         raise InputError(
             f"{what}: declares shape {tuple(shape)} ({dtype}), which is not plausible; the file is damaged or hostile"
         )
+
+
+def bytes_of(text: str) -> int:
+    """Return the bytes that a person means by "4GiB", "800 MB" or "2g"; all units are powers of 1024."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text.lower())
+    count = int(float(match[1]) * 1024 ** " kmgt".index(match[2] or " ")) if match else 0
+    if count < SMALLEST:
+        raise InputError(f"memory is a size of {readable(SMALLEST)} or more, such as 4GiB or 800MB; got '{text}'")
+    return count
 
 
 def readable(count: float) -> str:

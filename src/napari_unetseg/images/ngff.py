@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,12 @@ def add_levels(group: zarr.Group, *, axes: str, scale: Mapping[str, float]) -> N
 
 
 def _halve(finer: Any, coarser: Any) -> None:
-    """Take every second pixel of each plane (nearest: ids are never mixed), one band of chunks at a time."""
-    rows = coarser.shape[-2]
+    """Take every second pixel of each plane (nearest: ids are never mixed), one chunk at a time."""
+    rows, columns = (range(0, length, _CHUNK) for length in coarser.shape[-2:])
     for position in np.ndindex(*coarser.shape[:-2]):
-        for start in range(0, rows, _CHUNK):
-            stop = min(start + _CHUNK, rows)
-            band = finer[(*position, slice(2 * start, 2 * stop), slice(None))]
-            coarser[(*position, slice(start, stop), slice(None))] = band[::2, ::2]
+        for y, x in product(rows, columns):
+            part = finer[(*position, slice(2 * y, 2 * (y + _CHUNK)), slice(2 * x, 2 * (x + _CHUNK)))]
+            coarser[(*position, slice(y, y + _CHUNK), slice(x, x + _CHUNK))] = part[::2, ::2]
 
 
 def _metadata(axes: str, *, scale: Mapping[str, float], count: int) -> dict[str, Any]:

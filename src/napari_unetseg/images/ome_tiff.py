@@ -28,8 +28,12 @@ def write_ome(
     dtype: np.dtype[Any],
     axes: str,
     scale: Mapping[str, float],
+    tile: int | None = None,
 ) -> None:
-    """Stream planes into zlib strips, which ImageJ itself opens too; the same content gives the same bytes."""
+    """Stream planes into zlib strips, which ImageJ itself opens too; the same content gives the same bytes.
+
+    With `tile` the planes come, and are stored, as square tiles of that edge in C order, those at the end as they are.
+    """
     identity = f"{name} {axes} {shape} {dtype} {sorted(scale.items())}"
     metadata: dict[str, Any] = {
         "axes": axes,
@@ -53,6 +57,7 @@ def write_ome(
             photometric="rgb" if "S" in axes else "minisblack",
             compression="zlib",
             metadata=metadata,
+            tile=None if tile is None else (tile, tile),
             software=_SOFTWARE,
             **resolution,
         )

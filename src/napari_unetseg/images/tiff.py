@@ -170,7 +170,7 @@ def _check_extent(path: Path, series: tifffile.TiffPageSeries) -> None:
                 "it was cut, copy or export it again"
             )
         return
-    check_allocation(page.shape, dtype, what=f"a plane of {path}")
+    check_allocation(page.chunks, dtype, what=f"a strip or tile of {path}")
     ends = () if series.is_multifile else (series[0], series[len(series) - 1])
     for one in (page for page in ends if page is not None):
         end = max(

@@ -23,6 +23,9 @@ TIFF_FAULTS = (
 )  # fmt: skip
 """What tifffile and the codecs below it raise on damaged files."""
 
+_MOST_KEPT = 2**27
+"""Bytes of decoded strips or tiles that are kept for the next region; the oldest go first."""
+
 _PAGE_AXES = ("YX", "YXS", "SYX", "ZYX", "ZYXS", "SZYX")
 
 
@@ -63,7 +66,7 @@ class WholeReader:
 class SegmentReader:
     """Compressed, tiled or scattered pages: only the strips or tiles of the region are read and decoded.
 
-    What was decoded of the last plane (all its channels) is kept, since the next tile often lies in the same strips.
+    Of what was decoded of the last plane (all its channels) some is kept: the next region often lies in the same.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class SegmentReader:
         self._grid = _Grid(series.keyframe)
         self._lock = threading.RLock()
         self._kept: dict[tuple[int, int], np.ndarray] = {}
+        self._kept_bytes = 0
         self._kept_plane: tuple[int, ...] | None = None
         weakref.finalize(self, file.close)
 
@@ -100,7 +104,7 @@ class SegmentReader:
         keep = next(iter(planes)) if len(planes) == 1 and not is_whole_plane else None
         with self._lock:
             if keep != self._kept_plane:
-                self._kept, self._kept_plane = {}, keep
+                self._kept, self._kept_bytes, self._kept_plane = {}, 0, keep
         for position in _positions(leading):
             target = pixels[tuple(here - span.start for here, span in zip(position, leading, strict=True))]
             number = int(np.ravel_multi_index(position, self._leading)) if position else 0
@@ -136,6 +140,9 @@ class SegmentReader:
         if is_kept:
             with self._lock:
                 self._kept[key] = data
+                self._kept_bytes += data.nbytes
+                while self._kept_bytes > _MOST_KEPT and len(self._kept) > 1:
+                    self._kept_bytes -= self._kept.pop(next(iter(self._kept))).nbytes
         return data
 
     def _decode(self, number: int, segment: int) -> np.ndarray:

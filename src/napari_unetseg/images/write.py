@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -32,6 +33,9 @@ from napari_unetseg.schema.errors import InputError, JobError
 __all__ = ["LabelWriter", "write_bytes", "write_image", "write_text"]
 
 _LARGEST_ID = 2**32 - 1
+_LARGEST_PLANE = 2**28
+"""Bytes of a plane that is exported as one; larger ones go into the file tile by tile."""
+_TILE = 1024
 
 
 class LabelWriter:
@@ -127,9 +131,11 @@ class LabelWriter:
             )
 
     def _export(self, path: Path) -> None:
+        is_large = 4 * self.shape[-2] * self.shape[-1] > _LARGEST_PLANE
         write_ome(
             path,
-            self._planes(),
+            self._tiles() if is_large else self._planes(),
+            tile=_TILE if is_large else None,
             name=self.path.name,
             shape=self.shape,
             dtype=np.dtype(np.uint32),
@@ -140,6 +146,12 @@ class LabelWriter:
     def _planes(self) -> Iterator[np.ndarray]:
         for position in np.ndindex(*self.shape[:-2]):
             yield np.asarray(self._labels[position])
+
+    def _tiles(self) -> Iterator[np.ndarray]:
+        rows, columns = (range(0, length, _TILE) for length in self.shape[-2:])
+        for position in np.ndindex(*self.shape[:-2]):
+            for y, x in product(rows, columns):
+                yield np.asarray(self._labels[(*position, slice(y, y + _TILE), slice(x, x + _TILE))])
 
 
 def write_image(path: str | Path, array: np.ndarray, *, axes: str, scale: Mapping[str, float] | None = None) -> Path:

@@ -37,8 +37,9 @@ def assemble(
     model: Model,
     decoding: DecodingConfig,
     writer: LabelWriter,
+    steps: int,
 ) -> Generator[Event, None, tuple[int, pd.DataFrame]]:
-    """Write the labels of all blocks, and return the number of objects and a row for each."""
+    """Write the labels of all blocks, telling so in `steps`; return the number of objects and a row for each."""
     axes = "zyx"[-len(layout.shape) :]
     is_linked = decoding.link_slices and model.card.network.ndim == 2
     objects, unusable, rows = 0, 0, []
@@ -57,7 +58,7 @@ def assemble(
             raise InputError(f"more than {MAX_ID} objects in one image; raise --min-size or segment it in parts")
         tables = [ids[table].astype(np.uint32) for table in tables]
         _write(work, numbers, tables, layout=layout, leading=index_of(source, frame), writer=writer)
-        yield TileDone(index + 1, len(layout.frames), source.name)
+        yield TileDone(steps * (index + 1) // len(layout.frames), steps)
         rows.append(table.assign(label=ids[table["label"].to_numpy()]))
         previous = tables if is_linked else None
     if unusable:

@@ -66,9 +66,9 @@ def segment_files(
 
     `existing` says what to do where a result stands: refuse before any work, skip that input, or replace the result.
     To skip, a result must have been made with the same model and settings (`manifest`), else `InputError`; the result
-    of an image that has changed since is made again, and an image that was stopped half-way goes on at the next block.
-    `memory` are the bytes an image may take (none: `default_memory`). Returns one `ItemDone` per input, with its error
-    if it failed.
+    of an image that has changed since is made again, and an image that was stopped half-way goes on at the next
+    block. `memory` are the bytes an image may take (none: `default_memory`). Returns one `ItemDone` per input, with
+    its error if it failed.
     """
     places = results_of(inputs, folder=folder, format=format)
     standing = [place.labels for place in places.values() if place.is_begun or folder_of(place.labels).exists()]

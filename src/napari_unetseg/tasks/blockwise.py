@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.blocks import Block, within
+from napari_unetseg.images.budget import readable
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.tiles import TilePlan
@@ -45,6 +46,8 @@ from napari_unetseg.tasks.work import Work
 
 Result = TypeVar("Result")
 
+ASSEMBLING = 0.02
+"""The share of the progress bar that is left for joining the blocks."""
 WAIT = 0.5  # seconds between two signs of life while a block is decoded
 
 
@@ -73,6 +76,10 @@ class Job:
         inside = within(block.seen, block.window)
         return self.predictor.plan(window, budget=self.memory // NETWORK_SHARE, inside=inside)
 
+    def tiles(self, layout: Layout) -> int:
+        """Return the number of tiles of all blocks."""
+        return len(layout.frames) * sum(len(self.plan(block).tiles) for block in layout.blocks)
+
 
 def run(
     job: Job, *, work: Work, layout: Layout, open_writer: Callable[[], LabelWriter]
@@ -80,6 +87,9 @@ def run(
     """Do the blocks that `work` lacks, yielding at every tile, and write the result once all are there."""
     began = time.monotonic()
     yield from notes_of(job.source, model=job.model, decoding=job.decoding)
+    if len(layout.blocks) > 1:
+        edges, count = " x ".join(map(str, layout.shape)), counted(len(layout.blocks), "block")
+        yield Note(f"{job.source.name}: {edges} pixels are cut into {count}, to stay within {readable(job.memory)}")
     yield from compute(job, work=work, layout=layout)
     missing = set(range(len(layout))) - work.done
     if missing:
@@ -87,10 +97,13 @@ def run(
             f"{job.source.name}: {counted(len(missing), 'block')} of {len(layout)} are not done yet; run the other "
             "shards, then go on with --resume"
         )
+    tiles = job.tiles(layout)
+    steps = max(1, round(ASSEMBLING * tiles))
     with open_writer() as writer:
-        objects, table = yield from assemble(
-            work, layout=layout, source=job.source, model=job.model, decoding=job.decoding, writer=writer
+        joining = assemble(
+            work, layout=layout, source=job.source, model=job.model, decoding=job.decoding, writer=writer, steps=steps
         )
+        objects, table = yield from as_part(joining, item=job.source.name, before=tiles, total=tiles + steps)
     return Segmentation(None, objects, table, time.monotonic() - began)
 
 
@@ -100,9 +113,9 @@ def compute(
     """Segment the blocks that are not done and that `only` says yes to."""
     done = work.done
     todo = [number for number in range(len(layout)) if number not in done and only(number)]
-    tiles = [len(job.plan(block).tiles) for block in layout.blocks]
-    total = sum(tiles) * len(layout.frames)
-    before = total - sum(tiles[number % len(tiles)] for number in todo)
+    total = job.tiles(layout)
+    before = total - sum(len(job.plan(layout.at(number)[1]).tiles) for number in todo)
+    total += max(1, round(ASSEMBLING * total))
     if before:
         yield Note(f"{job.source.name}: {len(layout) - len(todo)} of {counted(len(layout), 'block')} are done already")
     if not todo:

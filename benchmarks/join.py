@@ -1,0 +1,135 @@
+"""Labels of blockwise runs against those of runs that see whole frames: python benchmarks/join.py [--model3d FILE].
+
+The same network, once over whole frames in memory and once in blocks, with the margin that users get and with a third
+of it. `differ`: objects that have not exactly the same pixels in both. `edges at borders`: pixels where a label changes
+across a border of two blocks, over those of the whole run at the same places.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import samples
+from report import publish
+
+from napari_unetseg.images.read import from_array, open_image
+from napari_unetseg.images.simulate import simulate
+from napari_unetseg.images.write import LabelWriter
+from napari_unetseg.labels.metrics import score, summarize
+from napari_unetseg.labels.overlap import count_overlaps
+from napari_unetseg.tasks import blockwise, layout, segment
+from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.model import Model, load_model
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.work import Work
+
+
+def main() -> None:
+    """Run all cases and publish the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="nuclei")
+    parser.add_argument("--model3d", help="a 3D model, for the simulated volume; left out without")
+    parser.add_argument("--size", type=int, default=8192)
+    options = parser.parse_args()
+    rows = []
+    for name, image, model in _cases(options):
+        whole = _whole(image, model)
+        for share in (1, 3):
+            rows.append({"image": name} | _compare(image, model, whole, share=share))
+            print(rows[-1])
+    publish("join", rows, size=options.size)
+
+
+def _cases(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Model]]:
+    model = load_model(options.model)
+    yield "dsb2018_brightfield", _mosaic("dsb2018_brightfield", edge=options.size // 2), model
+    yield "dsb2018_fluo", _mosaic("dsb2018_fluo", edge=options.size), model
+    yield "simulated, half of it cells", simulate((options.size // 2,) * 2, seed=1, density=0.5)[0], model
+    if options.model3d:
+        yield "simulated 3D", simulate((48, 384, 384), seed=1, density=0.4)[0], load_model(options.model3d)
+
+
+def _mosaic(name: str, *, edge: int) -> np.ndarray:
+    """Return a square of images, turned and mirrored at random, in grey and on one scale of intensity."""
+    rng = np.random.default_rng(0)
+    images = [sample.image.mean(axis=0) for sample in samples(name, "val")]
+    images = [np.uint16(60000 * (one - one.min()) / max(1e-9, np.ptp(one))) for one in images]
+    mosaic = np.zeros((edge, edge), np.uint16)
+    row = 0
+    while row < edge:
+        column, height = 0, 256
+        while column < edge:
+            tile = np.rot90(images[rng.integers(len(images))], rng.integers(4))[:height]
+            part = mosaic[row : row + height, column : column + tile.shape[1]]
+            part[: len(tile)] = tile[: len(part), : part.shape[1]]
+            column += tile.shape[1]
+        row += height
+    return mosaic
+
+
+def _whole(image: np.ndarray, model: Model) -> tuple[np.ndarray, float]:
+    began = time.monotonic()
+    result = finish(segment.run(from_array(image, axes=model.card.axes), model=model))
+    assert result.labels is not None
+    return result.labels, time.monotonic() - began
+
+
+def _compare(image: np.ndarray, model: Model, whole: tuple[np.ndarray, float], *, share: int) -> dict[str, Any]:
+    """Segment in blocks, with a share of the usual margin, and compare."""
+    source, usual = from_array(image, axes=model.card.axes), layout.margin_of
+    predictor = Predictor(model.network, target=model.card.target)
+    job = blockwise.Job(source, model, predictor, model.card.decoding, [0], layout.default_memory())
+    layout.margin_of = lambda one: usual(one) // share  # type: ignore[assignment]
+    edge = model.network.divisor[0]
+    counts = [
+        max(2, round(length / (160 if image.ndim == 3 else 1024))) if length > edge else 1 for length in image.shape
+    ]
+    plan = layout.lay_out(source, model=model, channels=[0], memory=job.memory, counts=counts)
+    layout.margin_of = usual
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.zarr"
+        work = Work.begin(path, settings={}, resume=False)
+
+        def open_writer() -> LabelWriter:
+            return LabelWriter(path, shape=image.shape, axes=model.card.axes, scale={}, format="zarr")
+
+        began = time.monotonic()
+        result = finish(blockwise.run(job, work=work, layout=plan, open_writer=open_writer))
+        seconds = time.monotonic() - began
+        labels = open_image(path).reader(tuple(slice(0, length) for length in image.shape))
+    reference, whole_seconds = whole
+    pairs = count_overlaps(reference, labels)
+    identical = int(np.count_nonzero(pairs.iou == 1))
+    scores = summarize([score(labels, reference)])
+    windows = sum(math.prod(side.stop - side.start for side in block.window) for block in plan.blocks)
+    return {
+        "blocks": len(plan.blocks),
+        "margin (px)": usual(model) // share,
+        "objects": len(pairs.first_ids) - 1,
+        "differ": len(pairs.first_ids) - 1 - identical + (result.objects - identical),
+        "same numbers": bool((labels == reference).all()),
+        "AP@0.9": scores["ap"]["0.90"],
+        "edges at borders": _edges(labels, plan) / max(1, _edges(reference, plan)),
+        "pixels read / image": windows / image.size,
+        "time / whole": seconds / whole_seconds,
+    }
+
+
+def _edges(labels: np.ndarray, plan: layout.Layout) -> int:
+    """Count the pixels at borders of blocks across which the label changes."""
+    changes = 0
+    for axis, length in enumerate(labels.shape):
+        for stop in {block.core[axis].stop for block in plan.blocks} - {length}:
+            changes += int(np.count_nonzero(labels.take(stop - 1, axis=axis) != labels.take(stop, axis=axis)))
+    return changes
+
+
+if __name__ == "__main__":
+    main()
