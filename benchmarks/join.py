@@ -95,7 +95,7 @@ def _compare(image: np.ndarray, model: Model, whole: tuple[np.ndarray, float], *
     layout.margin_of = usual
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "labels.zarr"
-        work = Work.begin(path, settings={}, resume=False)
+        work = Work.begin(path, settings={}, blocks=plan.counts, resume=False)
 
         def open_writer() -> LabelWriter:
             return LabelWriter(path, shape=image.shape, axes=model.card.axes, scale={}, format="zarr")

@@ -72,6 +72,14 @@ def segment(
             help="Go on where a run was stopped, also within an image; leave out images whose results are there.",
         ),
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Do the I-th of N shares of the work, so that N computers or jobs share it. When all are through, the "
+            "same command with --resume instead joins the parts.",
+        ),
+    ] = None,
     overwrite: OverwriteFlag = False,
     as_json: JsonFlag = False,
     verbose: VerboseFlag = False,
@@ -84,7 +92,8 @@ def segment(
         from napari_unetseg.schema.config import TilingConfig
 
         # wrong usage is found before torch is loaded
-        existing = _existing(resume=resume, overwrite=overwrite, folder=output)
+        share = None if shard is None else _share(shard)
+        existing = _existing(resume=resume or share is not None, overwrite=overwrite, folder=output)
         tiling = apply_options(TilingConfig(), tile=tile, device=device, precision=precision)
         channels = channel_list(channel)
         budget = None if memory is None else bytes_of(memory)
@@ -117,6 +126,7 @@ def segment(
             format=format,
             existing=existing,
             memory=budget,
+            shard=share,
         )
         items = run(job, total=len(paths), report=report, overwrite=overwrite)
         rows = [_row(item, path=path) for item, path in zip(items, paths, strict=True)]
@@ -154,11 +164,23 @@ def _existing(*, resume: bool, overwrite: bool, folder: Path) -> Literal["error"
     return "skip" if resume else "overwrite" if overwrite else "error"
 
 
+def _share(text: str) -> tuple[int, int]:
+    """Read "2/4" as the second of four."""
+    from napari_unetseg.schema.errors import InputError
+
+    first, _, second = text.partition("/")
+    if first.isascii() and first.isdigit() and second.isascii() and second.isdigit() and 1 <= int(first) <= int(second):
+        return int(first), int(second)
+    raise InputError(f"--shard takes I/N with I from 1 to N, such as 2/4; got '{text}'")
+
+
 def _row(item: ItemDone, *, path: Path) -> dict[str, Any]:
     """Return what the table and the JSON object say of one input."""
     row: dict[str, Any] = {"input": path, "output": item.output, "error": item.error}
     if item.error is not None:
         return {**row, "status": "failed"}
+    if item.output is None:
+        return {**row, "status": "shared", "seconds": round(item.seconds, 2)}
     if item.seconds == 0:  # nothing was computed: the result of an earlier run was kept
         return {**row, "status": "kept"}
     return {
@@ -185,10 +207,12 @@ def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None
         for row in rows
     ]
     report.say(table(lines, head=("file", "axes", "objects", "seconds", "output")))
-    count = {status: sum(row["status"] == status for row in rows) for status in ("done", "kept", "failed")}
+    count = {status: sum(row["status"] == status for row in rows) for status in ("done", "kept", "shared", "failed")}
     objects, seconds = sum(row.get("objects", 0) for row in rows), sum(row.get("seconds", 0.0) for row in rows)
-    others = "".join(f", {count[status]} {status}" for status in ("kept", "failed") if count[status])
+    others = "".join(f", {count[status]} {status}" for status in ("kept", "shared", "failed") if count[status])
     report.say(f"{count['done']} done{others}: {counted(objects, 'object')} in {duration(seconds)}")
+    if count["shared"]:
+        report.say("shared: once all shards are through, run the command with --resume in place of --shard")
     report.finish(
         {"model": model, "items": list(rows), **count, "objects": objects, "seconds": seconds, "notes": report.notes},
         failed=count["failed"],

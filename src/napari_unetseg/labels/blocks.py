@@ -7,9 +7,8 @@ parts of it. Objects that were cut at the edge of what a block sees are joined a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,8 @@ class Part:
     """Labels of the core."""
     keys: NDArray[np.int64]
     """For each id the key of its object; -1 for the background."""
+    first: NDArray[np.int64]
+    """For each id the place in the frame of its first pixel in the core; -1 for the background."""
     is_cut: NDArray[np.bool_]
     """For each id whether the block saw only a part of its object."""
     faces: Mapping[Face, tuple[NDArray[np.int64], NDArray[np.int64]]]
@@ -46,7 +47,7 @@ def part_of(
 
     `core` lies within the labels, which begin at `start` in the frame of `shape` and end at its `open_sides`.
     """
-    keys = _keys(labels, start=start, shape=shape)
+    keys = first_pixels(labels, start=start, shape=shape)
     is_cut = np.zeros(len(keys), bool)
     is_cut[ids_at(labels, open_sides)] = True
     faces = {}
@@ -62,31 +63,35 @@ def part_of(
     is_here = np.zeros(len(keys), bool)
     is_here[inner.ravel()] = True
     is_here[0] = True
-    table = (np.cumsum(is_here) - 1).astype(np.uint32)
-    return Part(table[inner], keys[is_here], is_cut[is_here], faces)
+    written = (np.cumsum(is_here) - 1).astype(np.uint32)[inner]
+    begins = tuple(begin + side.start for begin, side in zip(start, core, strict=True))
+    first = first_pixels(written, start=begins, shape=shape)
+    return Part(written, keys[is_here], first, is_cut[is_here], faces)
 
 
 def join_blocks(
-    parts: Mapping[Any, tuple[NDArray[np.int64], Mapping[Face, tuple[NDArray[np.int64], NDArray[np.int64]]]]],
+    faces: Sequence[Mapping[Face, tuple[NDArray[np.int64], NDArray[np.int64]]]],
     *,
-    neighbours: list[tuple[Any, Any, int]],
+    neighbours: Sequence[tuple[int, int, int]],
 ) -> dict[int, int]:
     """Return for the keys of objects that were joined the key they go by: the smallest of all.
 
-    `parts` are keys and faces by block, `neighbours` are pairs of blocks (first, second, axis). What one block sees
-    beyond its core is compared with what its neighbour has written there. Where they disagree, and one object covers at
-    least half of the other's pixels in that layer, the two are one.
+    `faces` are those of each block, `neighbours` are pairs of blocks (first, second, axis). Of the objects that a block
+    writes up to its border, what it sees of them beyond is compared with what its neighbour has written there. Where
+    the two disagree, and one object covers at least half of the other's pixels in that layer, they are one.
     """
     roots: dict[int, int] = {}
     for first, second, axis in neighbours:
-        ahead, back = parts[first][1][axis, 1], parts[second][1][axis, -1]
-        for seen, written in ((ahead[1], back[0]), (back[1], ahead[0])):
-            for one, other in _same_objects(seen.ravel(), written.ravel()):
+        ahead, back = faces[first][axis, 1], faces[second][axis, -1]
+        for own, seen, written in ((*ahead, back[0]), (*back, ahead[0])):
+            crossing = np.where(np.isin(seen, own), seen, -1)
+            for one, other in _same_objects(crossing.ravel(), written.ravel()):
                 _unite(roots, one, other)
     return {key: _root(roots, key) for key in roots}
 
 
-def _keys(labels: NDArray[np.uint32], *, start: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.int64]:
+def first_pixels(labels: NDArray[np.uint32], *, start: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return for each id where in the frame of `shape` its first pixel lies; the labels begin at `start` in it."""
     where = np.flatnonzero(labels)
     found = labels.ravel()[where]
     first = np.full(int(found.max(initial=0)) + 1, -1, np.int64)

@@ -81,27 +81,18 @@ def _frame(
     if len(parts) == 1:
         count = len(parts[0]["keys"]) - 1
         return [np.arange(count + 1)], count, parts[0]["table"]
-    pairs = [(part["keys"], part["faces"]) for part in parts]
-    joined = join_blocks(dict(enumerate(pairs)), neighbours=_neighbours(layout))
+    joined = join_blocks([part["faces"] for part in parts], neighbours=_neighbours(layout))
     keys = [_joined(part["keys"], joined) for part in parts]
-    rows = pd.concat(
-        [
-            part["table"].assign(label=one[part["table"]["label"].to_numpy()])
-            for part, one in zip(parts, keys, strict=True)
-        ],
-        ignore_index=True,
-    )
-    table = merge_parts(rows, axes=axes, scale=scale)
-    was_cut = np.unique(np.concatenate([one[part["is_cut"]] for part, one in zip(parts, keys, strict=True)]))
+    own = [part["table"].assign(label=one[part["table"]["label"]]) for part, one in zip(parts, keys, strict=True)]
+    table = merge_parts(pd.concat(own, ignore_index=True), axes=axes, scale=scale)
+    was_cut = np.concatenate([one[part["is_cut"]] for part, one in zip(parts, keys, strict=True)])
     is_kept = _is_large_and_sure(table, decoding=decoding) | ~table["label"].isin(was_cut)
-    table = table[is_kept].reset_index(drop=True)
-    final = table["label"].to_numpy()
-    tables = []
-    for one in keys:
-        place = np.searchsorted(final, one)
-        is_there = np.isin(one, final)
-        tables.append(np.where(is_there, place + 1, 0))
-    return tables, len(final), table.assign(label=np.arange(1, len(final) + 1))
+    firsts = pd.Series(np.concatenate([part["first"] for part in parts])).groupby(np.concatenate(keys)).min()
+    table = table[is_kept].assign(first=lambda rows: firsts.loc[rows["label"]].to_numpy())
+    table = table.sort_values("first", ignore_index=True).drop(columns="first")
+    numbers = pd.Series(np.arange(1, len(table) + 1), index=table["label"])
+    tables = [numbers.reindex(one, fill_value=0).to_numpy() for one in keys]
+    return tables, len(table), table.assign(label=numbers.to_numpy())
 
 
 def _joined(keys: np.ndarray, joined: Mapping[int, int]) -> np.ndarray:

@@ -22,12 +22,12 @@ from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import blockwise, segment
 from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks.frames import choose_channels
-from napari_unetseg.tasks.layout import default_memory, lay_out
+from napari_unetseg.tasks.layout import Layout, default_memory, lay_out
 from napari_unetseg.tasks.manifest import Manifest, fingerprint
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.segment import Segmentation
-from napari_unetseg.tasks.work import Work, folder_of
+from napari_unetseg.tasks.work import WHOLE, Work, folder_of
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +42,12 @@ class _Job:
     axes: str | None
     channels: Sequence[int] | None
     tiling: TilingConfig | None
-    decoding: DecodingConfig | None
+    decoding: DecodingConfig
     format: Format
     memory: int
     predictor: Predictor
     resume: bool
+    shard: tuple[int, int] | None
 
 
 def segment_files(
@@ -61,14 +62,16 @@ def segment_files(
     format: Format = "tiff",  # noqa: A002 - the word users know
     existing: Existing = "error",
     memory: int | None = None,
+    shard: tuple[int, int] | None = None,
 ) -> Generator[Event, None, list[ItemDone]]:
     """Write `STEM_labels.tif` (or `.zarr`) and `STEM_objects.csv` into `folder` for each input.
 
     `existing` says what to do where a result stands: refuse before any work, skip that input, or replace the result.
     To skip, a result must have been made with the same model and settings (`manifest`), else `InputError`; the result
     of an image that has changed since is made again, and an image that was stopped half-way goes on at the next
-    block. `memory` are the bytes an image may take (none: `default_memory`). Returns one `ItemDone` per input, with
-    its error if it failed.
+    block. `memory` are the bytes an image may take (none: `default_memory`). `shard` (i, n) does every n-th block, from
+    the i-th on, so that n computers share the work; a run without it, which skips what exists, does the rest and joins
+    the blocks. Returns one `ItemDone` per input, with its error if it failed, and no output while blocks are missing.
     """
     places = results_of(inputs, folder=folder, format=format)
     standing = [place.labels for place in places.values() if place.is_begun or folder_of(place.labels).exists()]
@@ -80,7 +83,18 @@ def segment_files(
     _make_folder(folder)
     memory = default_memory() if memory is None else memory
     predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
-    job = _Job(model, axes, channels, tiling, decoding, format, memory, predictor, existing == "skip")
+    job = _Job(
+        model,
+        axes,
+        channels,
+        tiling,
+        decoding or model.card.decoding,
+        format,
+        memory,
+        predictor,
+        existing == "skip",
+        shard,
+    )
     manifest = Manifest.of(folder, settings=_settings(job))
     if existing == "skip":
         _check_settings(manifest, places.values())
@@ -88,7 +102,7 @@ def segment_files(
     for number, path in enumerate(inputs, start=1):
         began = time.monotonic()
         place = places[path]
-        error, objects, read_as = None, 0, ""
+        error, objects, read_as, done = None, 0, "", None
         try:
             if existing == "skip" and place.is_complete:
                 if manifest.is_of(place.labels, path):
@@ -98,16 +112,18 @@ def segment_files(
                     continue
                 yield Note(f"{path.name}: has changed since {place.labels.name} was made; it is made again")
             image = fingerprint(path)
-            objects, read_as = yield from _segment_file(path, place=place, job=job, image=image)
-            manifest.add(place.labels, path, image=image)
-            remove(folder_of(place.labels))
+            done = yield from _segment_file(path, place=place, job=job, image=image, number=number)
+            if done is not None:
+                objects, read_as = done
+                manifest.add(place.labels, path, image=image)
+                remove(folder_of(place.labels))
         except UnetSegError as problem:
             error = str(problem)
         except Exception as problem:
             logger.debug("%s failed", path, exc_info=True)
             error = f"{path}: unexpected {type(problem).__name__}: {problem}; run again with -v for details"
         seconds = time.monotonic() - began
-        output = None if error else place.labels
+        output = None if error or done is None else place.labels
         results.append(ItemDone(path.name, number, len(inputs), output, objects, seconds, error, read_as))
         yield results[-1]
     return results
@@ -116,7 +132,6 @@ def segment_files(
 def _settings(job: _Job) -> dict[str, Any]:
     """Return what decides on the labels, in words that can be compared; tile and device do not."""
     card = job.model.card
-    decoding = job.decoding or card.decoding
     tiling = job.tiling or TilingConfig()
     dtype = devices.choose_dtype(tiling.precision, device=devices.choose_device(tiling.device))
     return {
@@ -124,7 +139,7 @@ def _settings(job: _Job) -> dict[str, Any]:
         "axes": None if job.axes is None else job.axes.upper(),
         "channels": None if job.channels is None else list(job.channels),
         "precision": str(dtype).removeprefix("torch."),
-        **decoding.model_dump(),
+        **job.decoding.model_dump(),
     }
 
 
@@ -148,8 +163,10 @@ def _make_folder(folder: Path) -> None:
     check_folder(folder / "labels")
 
 
-def _segment_file(path: Path, *, place: Result, job: _Job, image: str) -> Generator[Event, None, tuple[int, str]]:
-    """Return the number of objects, and the axes as they were read."""
+def _segment_file(
+    path: Path, *, place: Result, job: _Job, image: str, number: int
+) -> Generator[Event, None, tuple[int, str] | None]:
+    """Return the number of objects and the axes as they were read; none while other shards have blocks to do."""
     source = open_image(path, axes=job.axes)
     letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
     shape = tuple(source.sizes[letter] for letter in letters)
@@ -160,39 +177,64 @@ def _segment_file(path: Path, *, place: Result, job: _Job, image: str) -> Genera
             place.labels, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
         )
 
-    result = yield from _segment(source, place=place, job=job, image=image, open_writer=open_writer)
+    channels = choose_channels(source, model=job.model, channels=job.channels)
+    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory)
+    if len(layout) == 1:
+        result = yield from _segment_at_once(source, job=job, number=number, open_writer=open_writer)
+    else:
+        blocks = blockwise.Job(source, job.model, job.predictor, job.decoding, channels, job.memory)
+        settings = {**_settings(job), "image": image}
+        result = yield from _segment_blocks(
+            blocks, layout, place=place, job=job, settings=settings, open_writer=open_writer
+        )
+    if result is None:
+        return None
     yield Saved(place.labels)
     write_text(place.table, result.table.to_csv(index=False))
     yield Saved(place.table)
     return result.objects, f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
 
 
-def _segment(
-    source: ImageSource, *, place: Result, job: _Job, image: str, open_writer: Callable[[], LabelWriter]
-) -> Generator[Event, None, Segmentation]:
-    """Segment at once what fits into memory as one frame, all else block by block."""
-    channels = choose_channels(source, model=job.model, channels=job.channels)
-    decoding = job.decoding or job.model.card.decoding
-    blocks = blockwise.Job(source, job.model, job.predictor, decoding, channels, job.memory)
-    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory)
-    if len(layout) == 1:
-        with open_writer() as writer:
-            return (
-                yield from segment.run(
-                    source,
-                    model=job.model,
-                    decoding=decoding,
-                    channels=job.channels,
-                    writer=writer,
-                    predictor=job.predictor,
-                )
+def _segment_at_once(
+    source: ImageSource, *, job: _Job, number: int, open_writer: Callable[[], LabelWriter]
+) -> Generator[Event, None, Segmentation | None]:
+    """Segment an image of a single frame, if it falls to this shard."""
+    if job.shard is not None and (number - job.shard[0]) % job.shard[1]:
+        return None
+    with open_writer() as writer:
+        return (
+            yield from segment.run(
+                source,
+                model=job.model,
+                decoding=job.decoding,
+                channels=job.channels,
+                writer=writer,
+                predictor=job.predictor,
             )
-    work = Work.begin(place.labels, settings={**_settings(job), "image": image}, resume=job.resume)
+        )
+
+
+def _segment_blocks(
+    blocks: blockwise.Job,
+    layout: Layout,
+    *,
+    place: Result,
+    job: _Job,
+    settings: dict[str, Any],
+    open_writer: Callable[[], LabelWriter],
+) -> Generator[Event, None, Segmentation | None]:
+    """Segment an image block by block, or do the blocks of this shard."""
+    name = WHOLE if job.shard is None else f"{job.shard[0]}-{job.shard[1]}"
+    is_shared = job.resume or job.shard is not None
+    work = Work.begin(place.labels, settings=settings, blocks=layout.counts, resume=is_shared, shard=name)
     try:
-        counts = work.read_note("blocks") or layout.counts
-        work.write_note("blocks", counts)
-        layout = lay_out(source, model=job.model, channels=channels, memory=job.memory, counts=counts)
-        result = yield from blockwise.run(blocks, work=work, layout=layout, open_writer=open_writer)
+        layout = lay_out(
+            blocks.source, model=job.model, channels=blocks.channels, memory=job.memory, counts=work.blocks
+        )
+        if job.shard is None:
+            return (yield from blockwise.run(blocks, work=work, layout=layout, open_writer=open_writer))
+        index, count = job.shard
+        yield from blockwise.compute(blocks, work=work, layout=layout, only=lambda number: number % count == index - 1)
+        return None
     finally:
         work.release()
-    return result

@@ -15,6 +15,7 @@ def arrays_of(part: Part, table: pd.DataFrame, *, unusable: int) -> Iterator[tup
     """Yield by name what is kept of a block."""
     yield "labels", part.labels
     yield "keys", part.keys
+    yield "first", part.first
     yield "is_cut", part.is_cut
     yield "unusable", np.array(unusable)
     for (axis, end), (last, beyond) in part.faces.items():

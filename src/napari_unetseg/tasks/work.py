@@ -13,17 +13,19 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_unetseg.images.atomic import remove, sync_file, write_bytes
+from napari_unetseg.images.atomic import remove, sync_file, temporary_name, write_bytes
 from napari_unetseg.images.budget import readable
 from napari_unetseg.schema.errors import InputError, JobError
 
 PLAN = "plan.json"
+WHOLE = "all"
+"""The shard of a run that does all blocks that are left, and joins them."""
 LEVEL = 1
 """Of zstd: labels shrink about seventyfold, in less time than a disk takes to write them."""
 
@@ -33,24 +35,40 @@ class Work:
 
     def __init__(self, folder: Path, *, shard: str) -> None:
         self.folder = folder
+        self.blocks: tuple[int, ...] = ()
+        """How many blocks a frame is cut into along each axis; of several runs the first decides."""
         self._lines = folder / f"done.{uuid.uuid4().hex[:8]}.jsonl"
         self._lock = folder / f"lock.{shard}"
         self._hashes: dict[int, str] = {}
 
     @classmethod
-    def begin(cls, result: Path, *, settings: Mapping[str, Any], resume: bool, shard: str = "all") -> Work:
+    def begin(
+        cls,
+        result: Path,
+        *,
+        settings: Mapping[str, Any],
+        blocks: Sequence[int],
+        resume: bool,
+        shard: str = WHOLE,
+    ) -> Work:
         """Open the folder of `result` for a run with these settings; what is done already counts if `resume`.
 
-        Raises `InputError` where another run is writing the same result, or the work was begun with other settings.
+        Runs of different shards may work on one result at the same time. Raises `InputError` where another run of this
+        shard, or of the whole, is writing the result, or where the work was begun with other settings.
         """
         work = cls(folder_of(result), shard=shard)
-        plan = json.loads(json.dumps(settings))
-        if resume and work.folder.is_dir():
-            work._check_plan(result, plan)
-        elif work.folder.exists():
-            work._check_lock(result)
-            remove(work.folder)
-        work._take(result, plan)
+        try:
+            if not resume and work.folder.exists():
+                work._check_locks(result)
+                remove(work.folder)
+            work.folder.mkdir(exist_ok=True)
+            work._check_locks(result)
+            plan = work._agree({"settings": json.loads(json.dumps(settings)), "blocks": list(blocks)})
+            work._check_settings(result, plan["settings"], settings=json.loads(json.dumps(settings)))
+            work._lock.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{work.folder}: cannot be begun ({error.strerror}); choose another folder") from error
+        work.blocks = tuple(plan["blocks"])
         work._hashes = work._read_lines()
         return work
 
@@ -103,26 +121,35 @@ class Work:
         """Remove the folder: the result stands."""
         remove(self.folder)
 
-    def _take(self, result: Path, plan: dict[str, Any]) -> None:
-        try:
-            self.folder.mkdir(exist_ok=True)
-            self._check_lock(result)
-            self._lock.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
-            if not (self.folder / PLAN).is_file():
-                write_bytes(self.folder / PLAN, json.dumps(plan, indent=1).encode())
-        except OSError as error:
-            raise InputError(f"{self.folder}: cannot be begun ({error.strerror}); choose another folder") from error
+    def _agree(self, plan: dict[str, Any]) -> dict[str, Any]:
+        """Write the plan unless there is one, and return the one that is there."""
+        path = self.folder / PLAN
+        if self._read_plan() is None:
+            path.unlink(missing_ok=True)
+            draft = temporary_name(path)
+            draft.write_bytes(json.dumps(plan, indent=1).encode())
+            try:
+                os.link(draft, path)  # unlike a rename, this fails where another run was quicker
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links
+                os.replace(draft, path)
+            finally:
+                draft.unlink(missing_ok=True)
+        return self._read_plan() or plan
 
-    def _check_plan(self, result: Path, plan: dict[str, Any]) -> None:
+    def _read_plan(self) -> dict[str, Any] | None:
         try:
-            before = json.loads((self.folder / PLAN).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            remove(self.folder)  # killed before the first line of it
-            return
+            plan = json.loads((self.folder / PLAN).read_text(encoding="utf-8"))
+            return plan if {"settings", "blocks"} <= plan.keys() else None
+        except (FileNotFoundError, ValueError, AttributeError):
+            return None
+
+    def _check_settings(self, result: Path, before: dict[str, Any], *, settings: dict[str, Any]) -> None:
         differences = [
-            f"{name} {before.get(name)!r}, now {plan.get(name)!r}"
-            for name in sorted({*before, *plan})
-            if before.get(name) != plan.get(name)
+            f"{name} {before.get(name)!r}, now {settings.get(name)!r}"
+            for name in sorted({*before, *settings})
+            if before.get(name) != settings.get(name)
         ]
         if differences:
             raise InputError(
@@ -130,18 +157,19 @@ class Work:
                 "--overwrite to begin anew, or choose another folder"
             )
 
-    def _check_lock(self, result: Path) -> None:
+    def _check_locks(self, result: Path) -> None:
         """Refuse a second writer; a lock of a process that is gone counts for nothing."""
-        try:
-            holder = json.loads(self._lock.read_text(encoding="utf-8"))
-            host, process = str(holder["host"]), int(holder["pid"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return
-        if host == socket.gethostname() and (process == os.getpid() or not _is_alive(process)):
-            return
-        raise InputError(
-            f"{result}: process {process} on {host} is writing it; let it finish, or remove {self._lock} if it is gone"
-        )
+        whole = self.folder / f"lock.{WHOLE}"
+        locks = sorted(self.folder.glob("lock.*")) if self._lock == whole else [self._lock, whole]
+        for lock in locks:
+            try:
+                holder = json.loads(lock.read_text(encoding="utf-8"))
+                host, process = str(holder["host"]), int(holder["pid"])
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            if host != socket.gethostname() or (process != os.getpid() and _is_alive(process)):
+                who = f"process {process} on {host}"
+                raise InputError(f"{result}: {who} is writing it; let it finish, or remove {lock} if it is gone")
 
     def _read_lines(self) -> dict[int, str]:
         found: dict[int, str] = {}
