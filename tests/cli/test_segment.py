@@ -254,3 +254,90 @@ def test_every_image_is_opened_once(run, images, model, monkeypatch):
         monkeypatch.setattr(module, "open_image", counting)
     assert run("segment", images, "-o", "out", "-m", model).code == 0
     assert opened == ["a.tif", "b.tif", "c.tif"]
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """Six planes with squares, and one plane beside."""
+    image = np.full((6, 40, 50), 100, np.uint16)
+    image[:, 8:16, 8:16] = 1000
+    image[::2, 24:32, 24:32] = 1000
+    folder = tmp_path / "stacks"
+    folder.mkdir()
+    tifffile.imwrite(folder / "stack.tif", image, metadata={"axes": "ZYX"})
+    tifffile.imwrite(folder / "plane.tif", image[0], metadata={"axes": "YX"})
+    return folder
+
+
+def test_shards_share_the_work_and_make_the_same_files(run, stack, model):
+    assert run("segment", stack, "-o", "whole", "-m", model).code == 0
+    shares = [run("segment", stack, "-o", "out", "-m", model, "--shard", f"{one}/2", "--json") for one in (1, 2)]
+    assert [share.code for share in shares] == [0, 0]
+    statuses = [[item["status"] for item in share.json["items"]] for share in shares]
+    assert statuses == [["done", "shared"], ["kept", "shared"]]
+    joined = run("segment", stack, "-o", "out", "-m", model, "--resume", "--json")
+    assert [item["status"] for item in joined.json["items"]] == ["kept", "done"]
+    assert "6 of 6 blocks are done already" in joined.err
+    for name in names_in(Path("whole")):
+        assert Path("whole", name).read_bytes() == Path("out", name).read_bytes()
+    assert not list(Path("out").glob(".*.work"))
+
+
+def test_a_run_stopped_within_an_image_goes_on_at_the_next_plane(run, stack, model, monkeypatch):
+    from napari_unetseg.tasks.work import Work
+
+    keep, kept = Work.keep, []
+
+    def stop_at_third(self, number, arrays):
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+        keep(self, number, arrays)
+        kept.append(number)
+
+    assert run("segment", stack / "stack.tif", "-o", "whole", "-m", model).code == 0
+    monkeypatch.setattr(Work, "keep", stop_at_third)
+    stopped = run("segment", stack / "stack.tif", "-o", "out", "-m", model)
+    assert stopped.code == 130
+    assert not [name for name in names_in(Path("out")) if not name.endswith(".work")]
+    monkeypatch.setattr(Work, "keep", keep)
+    refused = run("segment", stack / "stack.tif", "-o", "out", "-m", model)
+    assert refused.code == 2
+    assert "stack_labels.tif: begun by a run that was stopped; pass --resume to go on" in refused.err
+    other = run("segment", stack / "stack.tif", "-o", "out", "-m", model, "--threshold", "0.7", "--resume")
+    assert other.code == 1
+    assert "threshold 0.5, now 0.7" in other.err
+    resumed = run("segment", stack / "stack.tif", "-o", "out", "-m", model, "--resume")
+    assert resumed.code == 0
+    assert "2 of 6 blocks are done already" in resumed.err
+    for name in names_in(Path("whole")):
+        assert Path("whole", name).read_bytes() == Path("out", name).read_bytes()
+
+
+def test_less_memory_makes_more_blocks_and_the_same_labels(run, tmp_path, model):
+    image = np.full((700, 900), 100, np.uint16)
+    image[::30, ::40] = image[1::30, 1::40] = image[1::30, ::40] = 1000
+    image[350:353] = 1000
+    tifffile.imwrite("large.tif", image, metadata={"axes": "YX"})
+    assert run("segment", "large.tif", "-o", "whole", "-m", model).code == 0
+    small = run("segment", "large.tif", "-o", "out", "-m", model, "--memory", "64MiB")
+    assert small.code == 0
+    assert "700 x 900 pixels are cut into 2 blocks, to stay within 64.0 MiB" in small.err
+    for name in names_in(Path("whole")):
+        assert Path("whole", name).read_bytes() == Path("out", name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--shard", "3/2"), "--shard takes I/N with I from 1 to N, such as 2/4; got '3/2'"),
+        (("--shard", "one"), "got 'one'"),
+        (("--shard", "1/2", "--overwrite"), "exclude each other"),
+        (("--memory", "much"), "such as 4GiB or 800MB; got 'much'"),
+        (("--memory", "3MB"), "a size of 64.0 MiB or more"),
+    ],
+)
+def test_wrong_shares_and_sizes_are_told(run, stack, options, message):
+    result = run("segment", stack, "-o", "out", *options)
+    assert result.code == 2
+    assert message in result.err
+    assert not Path("out").exists()

@@ -40,7 +40,7 @@ def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, re
     layout = lay_out(source, model=model, channels=[0], memory=2**30, counts=counts)
     letters = source.axes.letters
     path = folder / "out.ome.zarr"
-    work = Work.begin(path, settings=RUN, resume=resume)
+    work = Work.begin(path, settings=RUN, blocks=layout.counts, resume=resume)
 
     def open_writer():
         return LabelWriter(path, shape=image.shape, axes=letters, scale={}, format="zarr", overwrite=True)

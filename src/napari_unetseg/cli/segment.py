@@ -80,6 +80,14 @@ def segment(
             "same command with --resume instead joins the parts.",
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Let dask workers do the blocks: the address of a scheduler, or local:N for N workers on this "
+            "computer. --memory is what each may take.",
+        ),
+    ] = None,
     overwrite: OverwriteFlag = False,
     as_json: JsonFlag = False,
     verbose: VerboseFlag = False,
@@ -90,9 +98,12 @@ def segment(
         from napari_unetseg.images.budget import bytes_of
         from napari_unetseg.images.read import find_images
         from napari_unetseg.schema.config import TilingConfig
+        from napari_unetseg.schema.errors import InputError
 
         # wrong usage is found before torch is loaded
         share = None if shard is None else _share(shard)
+        if share is not None and cluster is not None:
+            raise InputError("--shard and --cluster exclude each other; give one of them")
         existing = _existing(resume=resume or share is not None, overwrite=overwrite, folder=output)
         tiling = apply_options(TilingConfig(), tile=tile, device=device, precision=precision)
         channels = channel_list(channel)
@@ -127,6 +138,7 @@ def segment(
             existing=existing,
             memory=budget,
             shard=share,
+            cluster=cluster,
         )
         items = run(job, total=len(paths), report=report, overwrite=overwrite)
         rows = [_row(item, path=path) for item, path in zip(items, paths, strict=True)]

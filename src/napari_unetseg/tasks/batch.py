@@ -20,6 +20,7 @@ from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note, Saved
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import blockwise, segment
+from napari_unetseg.tasks import cluster as clusters
 from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks.frames import choose_channels
 from napari_unetseg.tasks.layout import Layout, default_memory, lay_out
@@ -48,6 +49,7 @@ class _Job:
     predictor: Predictor
     resume: bool
     shard: tuple[int, int] | None
+    cluster: str | None
 
 
 def segment_files(
@@ -63,6 +65,7 @@ def segment_files(
     existing: Existing = "error",
     memory: int | None = None,
     shard: tuple[int, int] | None = None,
+    cluster: str | None = None,
 ) -> Generator[Event, None, list[ItemDone]]:
     """Write `STEM_labels.tif` (or `.zarr`) and `STEM_objects.csv` into `folder` for each input.
 
@@ -71,10 +74,17 @@ def segment_files(
     of an image that has changed since is made again, and an image that was stopped half-way goes on at the next
     block. `memory` are the bytes an image may take (none: `default_memory`). `shard` (i, n) does every n-th block, from
     the i-th on, so that n computers share the work; a run without it, which skips what exists, does the rest and joins
-    the blocks. Returns one `ItemDone` per input, with its error if it failed, and no output while blocks are missing.
+    the blocks. `cluster` is the address of dask workers that do the blocks. Returns one `ItemDone` per input, with its
+    error if it failed, and no output while blocks are missing.
     """
     places = results_of(inputs, folder=folder, format=format)
-    standing = [place.labels for place in places.values() if place.is_begun or folder_of(place.labels).exists()]
+    begun = [place.labels for place in places.values() if folder_of(place.labels).exists()]
+    if begun and existing == "error":
+        raise InputError(
+            f"{begun[0]}: begun by a run that was stopped; pass --resume to go on, --overwrite to begin anew, "
+            "or choose another folder"
+        )
+    standing = [place.labels for place in places.values() if place.is_begun]
     if standing and existing == "error":
         raise InputError(
             f"{standing[0]}: {len(standing)} of {counted(len(inputs), 'result')} there already; "
@@ -94,6 +104,7 @@ def segment_files(
         predictor,
         existing == "skip",
         shard,
+        cluster,
     )
     manifest = Manifest.of(folder, settings=_settings(job))
     if existing == "skip":
@@ -231,10 +242,13 @@ def _segment_blocks(
         layout = lay_out(
             blocks.source, model=job.model, channels=blocks.channels, memory=job.memory, counts=work.blocks
         )
+        if job.cluster is not None:
+            yield from clusters.compute(blocks, work=work, layout=layout, address=job.cluster)
         if job.shard is None:
             return (yield from blockwise.run(blocks, work=work, layout=layout, open_writer=open_writer))
         index, count = job.shard
-        yield from blockwise.compute(blocks, work=work, layout=layout, only=lambda number: number % count == index - 1)
+        todo = [number for number in blockwise.missing(work, layout) if number % count == index - 1]
+        yield from blockwise.compute(blocks, work=work, layout=layout, todo=todo)
         return None
     finally:
         work.release()

@@ -24,7 +24,6 @@ from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.labels.blocks import part_of
 from napari_unetseg.labels.decode import decode
 from napari_unetseg.schema.config import DecodingConfig
-from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note, TileDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.assemble import assemble
@@ -76,6 +75,10 @@ class Job:
         inside = within(block.seen, block.window)
         return self.predictor.plan(window, budget=self.memory // NETWORK_SHARE, inside=inside)
 
+    def tiles_of(self, layout: Layout, number: int) -> int:
+        """Return the number of tiles of a block."""
+        return len(self.plan(layout.at(number)[1]).tiles)
+
     def tiles(self, layout: Layout) -> int:
         """Return the number of tiles of all blocks."""
         return len(layout.frames) * sum(len(self.plan(block).tiles) for block in layout.blocks)
@@ -84,19 +87,13 @@ class Job:
 def run(
     job: Job, *, work: Work, layout: Layout, open_writer: Callable[[], LabelWriter]
 ) -> Generator[Event, None, Segmentation]:
-    """Do the blocks that `work` lacks, yielding at every tile, and write the result once all are there."""
+    """Do the blocks that `work` lacks, yielding at every tile, and write the result of all."""
     began = time.monotonic()
     yield from notes_of(job.source, model=job.model, decoding=job.decoding)
     if len(layout.blocks) > 1:
         edges, count = " x ".join(map(str, layout.shape)), counted(len(layout.blocks), "block")
         yield Note(f"{job.source.name}: {edges} pixels are cut into {count}, to stay within {readable(job.memory)}")
-    yield from compute(job, work=work, layout=layout)
-    missing = set(range(len(layout))) - work.done
-    if missing:
-        raise InputError(
-            f"{job.source.name}: {counted(len(missing), 'block')} of {len(layout)} are not done yet; run the other "
-            "shards, then go on with --resume"
-        )
+    yield from compute(job, work=work, layout=layout, todo=missing(work, layout))
     tiles = job.tiles(layout)
     steps = max(1, round(ASSEMBLING * tiles))
     with open_writer() as writer:
@@ -107,21 +104,27 @@ def run(
     return Segmentation(None, objects, table, time.monotonic() - began)
 
 
-def compute(
-    job: Job, *, work: Work, layout: Layout, only: Callable[[int], bool] = lambda _number: True
-) -> Generator[Event, None, None]:
-    """Segment the blocks that are not done and that `only` says yes to."""
+def missing(work: Work, layout: Layout) -> list[int]:
+    """Return the numbers of the blocks that are not done, or damaged since."""
     done = work.done
-    todo = [number for number in range(len(layout)) if number not in done and only(number)]
-    total = job.tiles(layout)
-    before = total - sum(len(job.plan(layout.at(number)[1]).tiles) for number in todo)
-    total += max(1, round(ASSEMBLING * total))
+    return [number for number in range(len(layout)) if number not in done]
+
+
+def compute(job: Job, *, work: Work, layout: Layout, todo: Sequence[int]) -> Generator[Event, None, None]:
+    """Segment the blocks with the numbers `todo`, yielding at every tile."""
+    before, total = yield from begin(job, layout=layout, todo=todo)
+    if todo:
+        contrast = yield from measure_contrast(job, work=work, layout=layout)
+        yield from _pipeline(job, work=work, layout=layout, todo=todo, contrast=contrast, before=before, total=total)
+
+
+def begin(job: Job, *, layout: Layout, todo: Sequence[int]) -> Generator[Event, None, tuple[int, int]]:
+    """Say what is done already; return the tiles that are done, and those of all blocks and of joining them."""
+    tiles = job.tiles(layout)
+    before = tiles - sum(job.tiles_of(layout, number) for number in todo)
     if before:
         yield Note(f"{job.source.name}: {len(layout) - len(todo)} of {counted(len(layout), 'block')} are done already")
-    if not todo:
-        return
-    contrast = yield from _contrast(job, work=work, layout=layout)
-    yield from _pipeline(job, work=work, layout=layout, todo=todo, contrast=contrast, before=before, total=total)
+    return before, tiles + max(1, round(ASSEMBLING * tiles))
 
 
 def _pipeline(
@@ -194,7 +197,7 @@ class _Contrast:
         return self._last[1]
 
 
-def _contrast(job: Job, *, work: Work, layout: Layout) -> Generator[Event, None, _Contrast]:
+def measure_contrast(job: Job, *, work: Work, layout: Layout) -> Generator[Event, None, _Contrast]:
     """Measure the contrast of a stack, or take it from the run that goes on."""
     note = work.read_note("contrast")
     if note is not None:

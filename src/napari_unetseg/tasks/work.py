@@ -72,6 +72,15 @@ class Work:
         work._hashes = work._read_lines()
         return work
 
+    @classmethod
+    def of(cls, folder: Path) -> Work:
+        """Take part in work that another process has begun and answers for."""
+        return cls(folder, shard=WHOLE)
+
+    def reread(self) -> None:
+        """Take notice of what other processes have done."""
+        self._hashes = self._read_lines()
+
     @property
     def done(self) -> set[int]:
         """Numbers of the blocks that are done, each file of which has been looked at."""

@@ -1,0 +1,166 @@
+"""Blocks on the workers of a dask cluster, which share the file system: each reads its part and keeps what it finds.
+
+A worker that dies costs the block it was at: dask gives that to another one. A block that has taken three workers
+with it is left out, named at the end, and done by the next run with --resume.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from napari_unetseg.images.read import open_image
+from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.errors import InputError, JobError
+from napari_unetseg.schema.events import Event, TileDone
+from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks import blockwise
+from napari_unetseg.tasks.blockwise import Job
+from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.layout import Layout, lay_out
+from napari_unetseg.tasks.model import load_model
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.work import Work
+
+LOCAL = "local:"
+PATIENCE = 20.0  # seconds to wait for the scheduler
+WAIT = 0.5  # seconds between two signs of life
+DEATHS = 3
+"""Workers that a block may take with it."""
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a worker needs to do blocks of an image; frozen and small, as it travels with every block."""
+
+    image: Path
+    axes: str
+    model: Path
+    channels: tuple[int, ...]
+    decoding: DecodingConfig
+    tiling: TilingConfig
+    memory: int
+    folder: Path
+    blocks: tuple[int, ...]
+    threads: int | None
+
+
+def compute(job: Job, *, work: Work, layout: Layout, address: str) -> Generator[Event, None, None]:
+    """Have the workers at `address` do the blocks that are missing; "local:4" starts four workers on this computer.
+
+    Raises `JobError` once all others are done if blocks failed.
+    """
+    todo = blockwise.missing(work, layout)
+    before, total = yield from blockwise.begin(job, layout=layout, todo=todo)
+    if not todo:
+        return
+    yield from blockwise.measure_contrast(job, work=work, layout=layout)
+    failed: list[tuple[int, BaseException]] = []
+    with _client(address) as client:
+        order = _order(job, work=work, layout=layout, address=address)
+        waiting = {client.submit(_do, order, number, pure=False): number for number in todo}
+        try:
+            while waiting:
+                yield TileDone(before, total, job.source.name)
+                for future in _finished(list(waiting)):
+                    number = waiting.pop(future)
+                    before += job.tiles_of(layout, number)
+                    if future.status != "finished":
+                        failed.append((number, future.exception()))
+        finally:
+            client.cancel(list(waiting))
+    work.reread()
+    if failed:
+        numbers = ", ".join(str(number) for number, _ in sorted(failed, key=lambda one: one[0])[:10])
+        raise JobError(
+            f"{job.source.name}: {counted(len(failed), 'block')} of {len(layout)} failed on the cluster ({numbers}): "
+            f"{failed[0][1]}; the others are kept, go on with --resume"
+        )
+
+
+def _order(job: Job, *, work: Work, layout: Layout, address: str) -> _Order:
+    if job.source.path is None:
+        raise InputError(f"{job.source.name}: a cluster reads files, this image is in memory; save it first")
+    threads = max(1, (os.cpu_count() or 1) // _count(address)) if address.startswith(LOCAL) else None
+    return _Order(
+        image=job.source.path.resolve(),
+        axes=job.source.axes.letters,
+        model=job.model.path.resolve(),
+        channels=tuple(job.channels),
+        decoding=job.decoding,
+        tiling=job.predictor.tiling,
+        memory=job.memory,
+        folder=work.folder.resolve(),
+        blocks=layout.counts,
+        threads=threads,
+    )
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
+    """Connect to a cluster, or start workers here, and leave nothing running behind."""
+    try:
+        import dask
+        import distributed
+    except ImportError as error:
+        raise InputError("--cluster needs dask.distributed: pip install 'napari-unetseg[cluster]'") from error
+    dask_client: Any = distributed.Client  # untyped
+    dask_cluster: Any = distributed.LocalCluster
+    dask.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1})
+    if not address.startswith(LOCAL):
+        try:
+            client = dask_client(address, timeout=PATIENCE)
+        except (OSError, ValueError) as error:
+            raise InputError(f"--cluster {address}: no scheduler answers there ({error}); check the address") from error
+        with client:
+            yield client
+        return
+    with (
+        dask_cluster(n_workers=_count(address), threads_per_worker=1, dashboard_address=None) as cluster,
+        dask_client(cluster) as client,
+    ):
+        yield client
+
+
+def _count(address: str) -> int:
+    text = address.removeprefix(LOCAL)
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise InputError(f"--cluster takes the address of a dask scheduler, or local:N for N workers; got '{address}'")
+    return int(text)
+
+
+def _finished(futures: Sequence[Any]) -> list[Any]:
+    """Return the futures that have ended, after waiting a moment for the first."""
+    import distributed
+
+    wait: Any = distributed.wait  # untyped
+    try:
+        return list(wait(futures, timeout=WAIT, return_when="FIRST_COMPLETED").done)
+    except TimeoutError:
+        return []
+
+
+def _do(order: _Order, number: int) -> int:
+    """Do one block; runs on a worker."""
+    job, work, layout = _open(order)
+    finish(blockwise.compute(job, work=work, layout=layout, todo=[number]))
+    return number
+
+
+@lru_cache(maxsize=1)
+def _open(order: _Order) -> tuple[Job, Work, Layout]:
+    """Open image, model and folder once in each worker."""
+    if order.threads is not None:
+        import torch
+
+        torch.set_num_threads(order.threads)
+    model, source = load_model(order.model), open_image(order.image, axes=order.axes)
+    predictor = Predictor(model.network, target=model.card.target, tiling=order.tiling)
+    job = Job(source, model, predictor, order.decoding, order.channels, order.memory)
+    layout = lay_out(source, model=model, channels=order.channels, memory=order.memory, counts=order.blocks)
+    return job, Work.of(order.folder), layout
