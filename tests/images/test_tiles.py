@@ -81,6 +81,69 @@ def test_a_plan_worked_out_by_hand() -> None:
     assert result.tiles[1].halos == ((4, 0),)
 
 
+@st.composite
+def middles(draw: st.DrawFn) -> tuple[tuple[int, ...], dict[str, tuple[int, ...]], tuple[slice, ...]]:
+    """As `layouts`, with a part to write whose sides lie on multiples of the divisor or at the end."""
+    shape, arguments = draw(layouts())
+    inside = []
+    for length, divisor in zip(shape, arguments["divisor"], strict=True):
+        start = draw(st.sampled_from(range(0, length, divisor)))
+        inside.append(slice(start, draw(st.sampled_from([*range(start + divisor, length, divisor), length]))))
+    return shape, arguments, tuple(inside)
+
+
+@settings(max_examples=60, deadline=None)
+@given(middles())
+def test_tiles_write_the_part_they_are_asked_for_once_and_nothing_else(layout) -> None:
+    shape, arguments, inside = layout
+    result = plan(shape, **arguments, inside=inside)
+    assert result.inside == inside
+    image, output = np.arange(math.prod(shape)).reshape(shape), np.full(result.written, -1)
+    written = np.zeros(result.padded, int)
+    for tile in result.tiles:
+        written[tile.write] += 1
+        for axis, (read, write) in enumerate(zip(tile.read, tile.write, strict=True)):
+            divisor = arguments["divisor"][axis]
+            halo = _round_up(arguments["halo"][axis], divisor)
+            assert (read.start, read.stop) == (max(write.start - halo, 0), min(write.stop + halo, result.padded[axis]))
+            assert all(n % divisor == 0 for n in (read.start, read.stop, write.start, write.stop))
+            assert 0 < write.stop - write.start <= arguments["tile"][axis]
+        target = result.target(tile)
+        pixels = read_mirrored(image[None], plan=result, region=tile.write)[0]
+        output[target] = pixels[tuple(slice(0, side.stop - side.start) for side in target)]
+    np.testing.assert_array_equal(output, image[inside])
+    assert (written[inside] == 1).all()
+    written[inside] = 0
+    beyond = tuple(slice(0, n) for n in shape)
+    assert not written[beyond].any()  # only mirrored pixels behind the image are written besides
+
+
+@settings(max_examples=30, deadline=None)
+@given(layouts())
+def test_the_whole_image_is_the_default_part(layout) -> None:
+    shape, arguments = layout
+    assert plan(shape, **arguments) == plan(shape, **arguments, inside=tuple(slice(0, n) for n in shape))
+
+
+def test_a_middle_worked_out_by_hand() -> None:
+    result = plan((30,), tile=(8,), halo=(3,), divisor=(4,), inside=(slice(8, 20),))
+    assert [(t.read, t.write, result.target(t)) for t in result.tiles] == [
+        ((slice(4, 20),), (slice(8, 16),), (slice(0, 8),)),
+        ((slice(12, 24),), (slice(16, 20),), (slice(8, 12),)),
+    ]
+    assert (result.padded, result.written) == ((32,), (12,))
+    end = plan((30,), tile=(8,), halo=(3,), divisor=(4,), inside=(slice(24, 30),))
+    assert [(t.read, t.write, end.target(t)) for t in end.tiles] == [
+        ((slice(20, 32),), (slice(24, 32),), (slice(0, 6),))
+    ]
+
+
+@pytest.mark.parametrize("side", [(4, 16), (0, 12), (8, 33), (8, 8), (16, 8), (-8, 8), (8, 30)])
+def test_a_part_off_the_steps_of_the_network_or_outside_is_refused(side) -> None:
+    with pytest.raises(InputError, match=r"multiples of \(8, 8\) within \(32, 20\)"):
+        plan((32, 20), tile=(8, 8), halo=(0, 0), divisor=(8, 8), inside=(slice(*side), slice(0, 20)))
+
+
 def test_tiny_images_are_mirrored_again_and_again() -> None:
     result = plan((2,), tile=(8,), halo=(0,), divisor=(8,))
     whole = read_mirrored(np.array([[5, 7]]), plan=result, region=(slice(0, 8),))

@@ -140,6 +140,58 @@ def test_objects_the_network_is_unsure_of_are_dropped():
         assert list(np.unique(decoded)) == ids
 
 
+def _sides(ndim, *ends):
+    """Return open sides: those of the given (axis, end)."""
+    return tuple(tuple((axis, end) in ends for end in (0, 1)) for axis in range(ndim))
+
+
+@pytest.mark.parametrize(
+    ("ends", "kept"),
+    [((), []), (((0, 0),), [1, 2]), (((0, 1),), [3, 4]), (((1, 0),), [1, 3]), (((1, 1),), [2, 4])],
+)
+@pytest.mark.parametrize("change", [{"min_size": 5}, {"min_confidence": 0.9}])
+def test_objects_on_an_open_side_are_neither_too_small_nor_too_doubtful(ends, kept, change):
+    """Objects of 4 pixels and confidence 0.6, one in each corner and one (5) in the middle, which always goes."""
+    labels = np.zeros((9, 9), np.uint32)
+    labels[:2, :2], labels[:2, 7:], labels[7:, :2], labels[7:, 7:], labels[3:5, 3:5] = 1, 2, 3, 4, 5
+    foreground = np.where(labels > 0, 0.6, 0)
+    maps = np.array([1 - foreground, foreground, foreground * 0])
+    config, target = CONFIG.replace(**change), TargetConfig(kind="boundary")
+    decoded = decode(maps, config=config, target=target, open_sides=_sides(2, *ends))
+    np.testing.assert_array_equal(decoded > 0, np.isin(labels, kept))
+    assert sorted(np.unique(decoded[decoded > 0])) == list(range(1, len(kept) + 1))  # 1..n all the same
+
+
+def test_an_object_a_pixel_away_from_an_open_side_is_dropped():
+    labels = np.zeros((4, 8), np.uint32)
+    labels[1:3, 1:3] = 1
+    maps, config = _maps(labels, target=DISTANCE), CONFIG.replace(min_size=5)
+    for crop, count in ((maps, 0), (maps[..., 1:], 1), (maps[..., :3], 0)):
+        assert decode(crop, config=config, target=DISTANCE, open_sides=_sides(2, (1, 0))).max() == count
+
+
+def test_open_sides_of_a_volume():
+    labels = np.zeros((6, 6, 6), np.uint32)
+    labels[0, 2, 2], labels[5, 2, 2], labels[2, 0, 5] = 1, 2, 3
+    maps, config = _maps(labels, target=DISTANCE), CONFIG.replace(min_size=2)
+    for ends, kept in ((((0, 0),), [1]), (((0, 1), (1, 0)), [2, 3]), (((2, 1),), [3]), (((1, 1), (2, 0)), [])):
+        decoded = decode(maps, config=config, target=DISTANCE, open_sides=_sides(3, *ends))
+        np.testing.assert_array_equal(decoded > 0, np.isin(labels, kept))
+
+
+def test_closed_sides_are_those_of_a_whole_image():
+    maps, config = _noise((60, 70), seed=3), CONFIG.replace(min_size=60, fill_holes=False)
+    whole = decode(maps, config=config, target=TargetConfig())
+    closed = decode(maps, config=config, target=TargetConfig(), open_sides=_sides(2))
+    np.testing.assert_array_equal(closed, whole)
+    opened = decode(maps, config=config, target=TargetConfig(), open_sides=_sides(2, (0, 0), (0, 1), (1, 0), (1, 1)))
+    assert opened.max() > whole.max()  # those on the rim stayed
+    kept = np.unique(opened[whole > 0])
+    np.testing.assert_array_equal(whole > 0, np.isin(opened, kept))
+    rim = np.unique(np.concatenate([opened[0], opened[-1], opened[:, 0], opened[:, -1]]))
+    assert set(range(1, opened.max() + 1)) == set(kept) | set(rim) - {0}
+
+
 def test_holes_are_filled_on_request():
     ring = np.ones((5, 5), np.uint32)
     ring[2, 2] = 0

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_unetseg.labels.join import link_slices
+from napari_unetseg.labels.join import continued_ids, link_slices
+from napari_unetseg.labels.overlap import add_overlaps, count_overlaps
 from napari_unetseg.schema.errors import InputError
 
 
@@ -54,3 +55,23 @@ def test_empty_slices_and_new_objects():
 def test_slices_of_other_size_are_refused():
     with pytest.raises(InputError, match=r"\(2, 3\) and \(3, 2\)"):
         link_slices(np.zeros((2, 3), int), np.zeros((3, 2), int), overlap=0.25, next_id=1)
+
+
+def test_continued_ids_are_listed_by_the_second_object():
+    pairs = count_overlaps(np.array([[70, 70, 30, 30, 0, 0]]), np.array([[0, 4, 9, 9, 2, 0]]))
+    assert pairs.second_ids.tolist() == [0, 2, 4, 9]
+    table, next_id = continued_ids(pairs, overlap=0.25, next_id=71)
+    assert table.dtype == np.uint32
+    assert table.tolist() == [0, 71, 70, 30]
+    assert next_id == 72
+
+
+def test_ids_continued_from_parts_are_those_of_whole_slices():
+    rng = np.random.default_rng(3)
+    previous, current = (np.kron(rng.integers(0, 30, (6, 6)), np.ones((5, 5), int)) for _ in range(2))
+    current = np.where(rng.random((30, 30)) < 0.6, previous, current)
+    linked, following = link_slices(previous, current, overlap=0.1, next_id=30)
+    parts = add_overlaps([count_overlaps(previous[:, x : x + 7], current[:, x : x + 7]) for x in range(0, 30, 7)])
+    table, next_id = continued_ids(parts, overlap=0.1, next_id=30)
+    np.testing.assert_array_equal(table[np.searchsorted(parts.second_ids, current)], linked)
+    assert next_id == following > 30

@@ -1,10 +1,11 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from napari_unetseg.labels.measure import measure_objects, merge_planes
+from napari_unetseg.labels.measure import measure_objects, merge_parts, merge_planes
 from napari_unetseg.schema.errors import InputError
 
 SCALE = {"Z": 2.0, "Y": 0.5, "X": 0.25}
@@ -105,6 +106,73 @@ def test_merging_nothing_gives_the_columns(volume):
     nothing = merge_planes(measure_objects(volume[0] * 0, None, scale={}, position={"z": 0}))
     assert len(nothing) == 0
     assert list(nothing.columns) == list(measure_objects(volume, None, scale={}).columns)
+
+
+def _measured_in_parts(labels, image, maps, *, edges, position=None):
+    """Measure pieces of a label map one by one along x, and put their rows together in coordinates of the whole."""
+    tables = []
+    for start, stop in pairwise(edges):
+        part = (..., slice(start, stop))
+        table = measure_objects(labels[part], image[part], scale=SCALE, position=position, probability=maps[part])
+        for column in ("centroid_x_px", "bbox_x_min_px", "bbox_x_max_px"):
+            table[column] += start
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.mark.parametrize("edges", [(0, 20), (0, 7, 20), (0, 3, 4, 11, 13, 20)])
+@pytest.mark.parametrize(
+    ("shape", "position"), [((12, 20), {}), ((12, 20), {"t": 2, "z": 1}), ((5, 8, 20), {}), ((5, 8, 20), {"t": 2})]
+)
+def test_parts_merge_to_what_the_whole_measures(shape, edges, position):
+    rng = np.random.default_rng(0)
+    labels = rng.choice([0, 3, 8, 9, 500], shape).astype(np.uint32)
+    labels[..., 0, 0] = 70  # an object that is in one part only
+    image, maps = rng.random((2, *shape)).astype(np.float32), rng.random((3, *shape)).astype(np.float32)
+    parts = _measured_in_parts(labels, image, maps, edges=edges, position=position)
+    shuffled = parts.sample(frac=1, random_state=0, ignore_index=True)
+    whole = measure_objects(labels, image, scale=SCALE, position=position, probability=maps)
+    for table in (parts, shuffled):
+        merged = merge_parts(table, axes="zyx"[3 - len(shape) :], scale=SCALE)
+        pd.testing.assert_frame_equal(merged, whole, rtol=1e-6)
+
+
+def test_two_parts_merged_by_hand():
+    """Object 7 has 4 pixels of mean 10 and 1 pixel of 20; object 2 is whole.
+
+    7 7|. 2      intensities  10 10| . 5
+    7 7|7 .                   10 10|20 .
+    """
+    labels = np.array([[7, 7, 0, 2], [7, 7, 7, 0]], np.uint32)
+    image = np.array([[[10, 10, 0, 5], [10, 10, 20, 0]]], np.uint8)
+    parts = _measured_in_parts(labels, image, np.zeros((1, 2, 4), np.float32), edges=(0, 2, 4))
+    assert parts["label"].tolist() == [7, 2, 7]
+    two, seven = merge_parts(parts, axes="yx", scale=SCALE).to_dict("records")
+    assert (two["label"], two["area_px"], two["centroid_x_px"], two["intensity_mean_c0"]) == (2, 1, 3, 5)
+    assert (seven["label"], seven["area_px"], seven["area_um2"]) == (7, 5, 5 * 0.125)
+    assert seven["intensity_mean_c0"] == pytest.approx(12)
+    assert seven["centroid_x_px"] == pytest.approx(0.8)
+    assert seven["centroid_x_um"] == pytest.approx(0.2)
+    assert seven["equivalent_diameter_px"] == pytest.approx(math.sqrt(20 / math.pi))
+    assert [seven[f"bbox_{name}_px"] for name in ("y_min", "x_min", "y_max", "x_max")] == [0, 0, 2, 3]
+    assert [seven[f"intensity_{name}_c0"] for name in ("min", "max")] == [10, 20]
+
+
+@pytest.mark.filterwarnings("error")
+def test_merging_parts_without_objects_or_with_split_ones_only_keeps_columns_and_types():
+    maps = np.full((1, 4, 6), 0.25, np.float32)
+    for labels in (np.zeros((4, 6), np.uint32), np.ones((4, 6), np.uint32)):
+        whole = measure_objects(labels, maps, scale=SCALE, position={"t": 0}, probability=maps)
+        parts = _measured_in_parts(labels, maps, maps, edges=(0, 2, 6), position={"t": 0})
+        pd.testing.assert_frame_equal(merge_parts(parts, axes="yx", scale=SCALE), whole)
+
+
+def test_parts_without_a_pixel_size_get_no_micrometres():
+    labels = np.ones((2, 4), np.uint32)
+    rows = pd.concat([measure_objects(labels[:, part], None, scale={}) for part in (slice(2), slice(2, 4))])
+    merged = merge_parts(rows.reset_index(drop=True), axes="yx", scale={})
+    assert merged["area_px"].tolist() == [8]
+    assert not [name for name in merged if "_um" in name]
 
 
 def test_the_same_id_at_two_times_is_two_objects(volume):

@@ -76,7 +76,7 @@ def _lose_a_worker(client, folder: Path, way: str) -> None:
         if any(one.read_bytes() for one in folder.glob(".*.work/done.*.jsonl")):
             break
         time.sleep(0.05)
-    address, details = next(iter(client.scheduler_info()["workers"].items()))
+    address = next(iter(client.scheduler_info()["workers"]))
     match way:
         case "killed":
             os.kill(client.run(os.getpid, workers=[address])[address], signal.SIGKILL)

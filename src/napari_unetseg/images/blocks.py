@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 from napari_unetseg.schema.errors import InputError
@@ -62,24 +63,30 @@ def fit(
     divisor: tuple[int, ...],
     pixels: int,
 ) -> tuple[Block, ...]:
-    """Cut a frame into the fewest blocks whose windows have `pixels` pixels at most; the longest edge is cut first.
+    """Cut a frame into few blocks whose windows have `pixels` pixels at most; the longest edge is cut first.
 
     Raises `InputError` where context alone takes more than that.
     """
+    sides = [
+        partial(_longest_window, n, margin=_round_up(m, d), halo=_round_up(h, d), divisor=d)
+        for n, m, h, d in zip(shape, margin, halo, divisor, strict=True)
+    ]
+    smallest: int = math.prod(side(count=-(-n // d)) for side, n, d in zip(sides, shape, divisor, strict=True))
+    if smallest > pixels:
+        raise InputError(
+            f"the smallest block with its context has {smallest} pixels, memory allows {pixels}; "
+            "give more memory (--memory), or take a model with a smaller receptive field"
+        )
     counts = [1] * len(shape)
-    while True:
-        blocks = cut(shape, counts=tuple(counts), margin=margin, halo=halo, divisor=divisor)
-        largest = max(math.prod(_edges(block.window)) for block in blocks)
-        if largest <= pixels:
-            return blocks
-        edges = [-(-length // count) for length, count in zip(shape, counts, strict=True)]
-        axis = max(range(len(shape)), key=lambda index: edges[index] / divisor[index])
-        if edges[axis] <= divisor[axis]:
-            raise InputError(
-                f"the smallest block with its context has {largest} pixels, memory allows {pixels}; "
-                "give more memory (--memory), or take a model with a smaller receptive field"
-            )
-        counts[axis] += 1
+    while math.prod(side(count=count) for side, count in zip(sides, counts, strict=True)) > pixels:
+        edges = [n / count / d for n, count, d in zip(shape, counts, divisor, strict=True)]
+        counts[edges.index(max(edges))] += 1
+    return cut(shape, counts=tuple(counts), margin=margin, halo=halo, divisor=divisor)
+
+
+def _longest_window(length: int, *, count: int, margin: int, halo: int, divisor: int) -> int:
+    parts = _cut_axis(length, count=count, margin=margin, halo=halo, divisor=divisor)
+    return max(int(window.stop - window.start) for _, _, window in parts)
 
 
 def _cut_axis(length: int, *, count: int, margin: int, halo: int, divisor: int) -> list[tuple[slice, slice, slice]]:
@@ -91,10 +98,6 @@ def _cut_axis(length: int, *, count: int, margin: int, halo: int, divisor: int) 
 
 def _grow(side: slice, pixels: int, *, length: int) -> slice:
     return slice(max(0, side.start - pixels), min(length, side.stop + pixels))
-
-
-def _edges(region: tuple[slice, ...]) -> tuple[int, ...]:
-    return tuple(side.stop - side.start for side in region)
 
 
 def _round_up(value: int, divisor: int) -> int:

@@ -51,10 +51,10 @@ def part_of(
     is_cut = np.zeros(len(keys), bool)
     is_cut[ids_at(labels, open_sides)] = True
     faces = {}
-    for axis, is_open in enumerate(open_sides):
+    for axis in range(labels.ndim):
         for end, layer in ((-1, core[axis].start), (1, core[axis].stop - 1)):
             beyond = layer + end
-            if is_open[end > 0] or 0 <= beyond < labels.shape[axis]:
+            if 0 <= beyond < labels.shape[axis]:
                 faces[axis, end] = (
                     keys[_layer(labels, core, axis=axis, at=layer)],
                     keys[_layer(labels, core, axis=axis, at=beyond)],
@@ -109,7 +109,7 @@ def _layer(labels: NDArray[np.uint32], core: tuple[slice, ...], *, axis: int, at
 
 
 def _same_objects(seen: NDArray[np.int64], written: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return pairs of different keys of which one covers at least half of the other."""
+    """Return pairs of different keys of which one covers at least half of the other, but for those both tell apart."""
     differs = (seen != written) & (seen >= 0) & (written >= 0)
     if not differs.any():
         return []
@@ -119,7 +119,7 @@ def _same_objects(seen: NDArray[np.int64], written: NDArray[np.int64]) -> list[t
     return [
         (int(one), int(other))
         for (one, other), count in zip(pairs.T, shared, strict=True)
-        if 2 * count >= min(area_seen[one], area_written[other])
+        if 2 * count >= min(area_seen[one], area_written[other]) and not (other in area_seen and one in area_written)
     ]
 
 

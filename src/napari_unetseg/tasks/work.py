@@ -13,15 +13,16 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_unetseg.images.atomic import remove, sync_file, temporary_name, write_bytes
+from napari_unetseg.images.atomic import remove, replacing, sync_file, sync_folder, temporary_name
 from napari_unetseg.images.budget import readable
-from napari_unetseg.schema.errors import InputError, JobError
+from napari_unetseg.schema.errors import InputError, JobError, UnetSegError
 
 PLAN = "plan.json"
 WHOLE = "all"
@@ -39,7 +40,8 @@ class Work:
         """How many blocks a frame is cut into along each axis; of several runs the first decides."""
         self._lines = folder / f"done.{uuid.uuid4().hex[:8]}.jsonl"
         self._lock = folder / f"lock.{shard}"
-        self._hashes: dict[int, str] = {}
+        self._plan = ""  # its hash, which stands in every line
+        self._hashes: dict[int, set[str]] = {}
 
     @classmethod
     def begin(
@@ -57,63 +59,69 @@ class Work:
         shard, or of the whole, is writing the result, or where the work was begun with other settings.
         """
         work = cls(folder_of(result), shard=shard)
-        try:
+        with _explained(work.folder, kind=InputError):
             if not resume and work.folder.exists():
                 work._check_locks(result)
                 remove(work.folder)
+                if work.folder.exists():
+                    raise InputError(f"{work.folder}: cannot be removed; is a file in it open? Close it, or remove it")
             work.folder.mkdir(exist_ok=True)
             work._check_locks(result)
-            plan = work._agree({"settings": json.loads(json.dumps(settings)), "blocks": list(blocks)})
-            work._check_settings(result, plan["settings"], settings=json.loads(json.dumps(settings)))
+            plan = work._agree({"settings": _as_stored(settings), "blocks": list(blocks)})
+            work._check_settings(result, plan["settings"], settings=_as_stored(settings))
             work._lock.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{work.folder}: cannot be begun ({error.strerror}); choose another folder") from error
         work.blocks = tuple(plan["blocks"])
-        work._hashes = work._read_lines()
+        work.reread()
         return work
 
     @classmethod
     def of(cls, folder: Path) -> Work:
         """Take part in work that another process has begun and answers for."""
-        return cls(folder, shard=WHOLE)
+        work = cls(folder, shard=WHOLE)
+        work._plan = _digest((folder / PLAN).read_bytes())
+        return work
 
     def reread(self) -> None:
-        """Take notice of what other processes have done."""
+        """Take notice of what has been done, by other processes too."""
+        self._plan = _digest((self.folder / PLAN).read_bytes())
         self._hashes = self._read_lines()
 
     @property
     def done(self) -> set[int]:
         """Numbers of the blocks that are done, each file of which has been looked at."""
-        return {number for number, digest in self._hashes.items() if self._is_whole(number, digest)}
+        return {number for number, digests in self._hashes.items() if self._file_digest(number) in digests}
 
     def keep(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Write a block, and then the line that makes it count."""
+        if any(array.dtype.hasobject for array in arrays.values()):
+            raise TypeError("a block holds numbers only")
         buffer = io.BytesIO()
-        np.savez(buffer, **arrays, allow_pickle=False)
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take a name for an option
         data = _pack(buffer.getvalue())
-        try:
-            write_bytes(self._file(number), data)
-            digest = hashlib.sha256(data).hexdigest()
+        line = json.dumps({"block": number, "sha256": _digest(data), "plan": self._plan})
+        with _explained(self.folder, needed=len(data)):
+            with replacing(self._file(number)) as temporary:
+                temporary.write_bytes(data)
             with self._lines.open("ab") as file:
-                file.write(json.dumps({"block": number, "sha256": digest}).encode() + b"\n")
+                file.write(f"\n{line}\n".encode())  # on a line of its own, should the one before have been cut short
             sync_file(self._lines)
-        except OSError as error:
-            what = f"{self.folder}: {readable(len(data))} cannot be written ({error.strerror or error})"
-            raise JobError(f"{what}; what is finished is kept: make room and go on with --resume") from error
-        self._hashes[number] = digest
+        self._hashes.setdefault(number, set()).add(_digest(data))
 
     def load(self, number: int) -> Mapping[str, np.ndarray]:
         """Return the arrays of a block, each read when it is asked for."""
+        path = self._file(number)
         try:
-            return np.load(io.BytesIO(_unpack(self._file(number).read_bytes())), allow_pickle=False)  # type: ignore[no-any-return]
-        except (OSError, ValueError, RuntimeError) as error:
-            raise JobError(
-                f"{self._file(number)}: cannot be read ({error}); go on with --resume, which makes it again"
-            ) from error
+            data = path.read_bytes()
+        except OSError as error:
+            raise JobError(f"{path}: cannot be read ({error}); go on with --resume, which makes it again") from error
+        if _digest(data) not in self._hashes.get(number, ()):
+            raise JobError(f"{path}: was damaged after it was written; go on with --resume, which makes it again")
+        return np.load(io.BytesIO(_unpack(data)), allow_pickle=False)  # type: ignore[no-any-return]
 
     def write_note(self, name: str, value: Any) -> None:
         """Keep a small fact that takes long to find out."""
-        write_bytes(self.folder / f"{name}.json", json.dumps(value).encode())
+        with _explained(self.folder), replacing(self.folder / f"{name}.json") as temporary:
+            temporary.write_text(json.dumps(value), encoding="utf-8")
 
     def read_note(self, name: str) -> Any:
         """Return a fact that was kept, or none."""
@@ -133,18 +141,17 @@ class Work:
     def _agree(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Write the plan unless there is one, and return the one that is there."""
         path = self.folder / PLAN
-        if self._read_plan() is None:
-            path.unlink(missing_ok=True)
+        if path.exists() and self._read_plan() is None:
+            path.unlink()  # damaged; lines of blocks that were made by it do not count any more
+        if not path.exists():
             draft = temporary_name(path)
-            draft.write_bytes(json.dumps(plan, indent=1).encode())
             try:
-                os.link(draft, path)  # unlike a rename, this fails where another run was quicker
-            except FileExistsError:
-                pass
-            except OSError:  # a file system without links
-                os.replace(draft, path)
+                draft.write_bytes(json.dumps(plan, indent=1).encode())
+                sync_file(draft)
+                _link(draft, path)
             finally:
                 draft.unlink(missing_ok=True)
+            sync_folder(self.folder)
         return self._read_plan() or plan
 
     def _read_plan(self) -> dict[str, Any] | None:
@@ -180,22 +187,23 @@ class Work:
                 who = f"process {process} on {host}"
                 raise InputError(f"{result}: {who} is writing it; let it finish, or remove {lock} if it is gone")
 
-    def _read_lines(self) -> dict[int, str]:
-        found: dict[int, str] = {}
+    def _read_lines(self) -> dict[int, set[str]]:
+        found: dict[int, set[str]] = {}
         for path in sorted(self.folder.glob("done.*.jsonl")):
             for line in path.read_bytes().splitlines():
                 try:
                     entry = json.loads(line)
-                    found[int(entry["block"])] = str(entry["sha256"])
+                    if entry["plan"] == self._plan:
+                        found.setdefault(int(entry["block"]), set()).add(str(entry["sha256"]))
                 except (ValueError, KeyError, TypeError):
-                    continue  # the last line before a crash
+                    continue  # empty, or the last one before a crash
         return found
 
-    def _is_whole(self, number: int, digest: str) -> bool:
+    def _file_digest(self, number: int) -> str:
         try:
-            return hashlib.sha256(self._file(number).read_bytes()).hexdigest() == digest
+            return _digest(self._file(number).read_bytes())
         except OSError:
-            return False
+            return ""
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz.zst"
@@ -205,6 +213,42 @@ def folder_of(result: Path) -> Path:
     """Return the hidden folder of the work on a result."""
     digest = hashlib.sha256(os.fsencode(result.name)).hexdigest()[:12]
     return result.with_name(f".{result.stem[:24]}.{digest}.work")
+
+
+@contextmanager
+def _explained(folder: Path, *, needed: int = 0, kind: type[UnetSegError] = JobError) -> Iterator[None]:
+    """Say of trouble with the disk what to do about it."""
+    try:
+        yield
+    except (OSError, InputError) as error:
+        if isinstance(error, kind):
+            raise
+        size = f"{readable(needed)} " if needed else ""
+        reason = error.strerror if isinstance(error, OSError) else ""
+        raise kind(
+            f"{folder}: {size}cannot be written ({reason or error}); what is finished is kept: "
+            "make room, or make the folder writable, and go on with --resume"
+        ) from error
+
+
+def _link(draft: Path, path: Path) -> None:
+    """Give a draft its name, unless another process was quicker."""
+    try:
+        os.link(draft, path)  # unlike a rename, this fails where the name is taken
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        if not path.exists():
+            os.replace(draft, path)
+
+
+def _as_stored(settings: Mapping[str, Any]) -> dict[str, Any]:
+    stored: dict[str, Any] = json.loads(json.dumps(settings))
+    return stored
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _pack(data: bytes) -> bytes:
@@ -220,10 +264,23 @@ def _unpack(data: bytes) -> bytes:
 
 
 def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return _is_alive_on_windows(process)
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True
     return True
+
+
+def _is_alive_on_windows(process: int) -> bool:
+    """Ask for a handle: there, a signal 0 would be a Ctrl-C."""
+    import ctypes
+
+    kernel: Any = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]  # on Windows only
+    handle = kernel.OpenProcess(0x1000, False, process)  # the right to ask, no more
+    if handle:
+        kernel.CloseHandle(handle)
+    return bool(handle)
