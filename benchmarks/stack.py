@@ -124,7 +124,7 @@ def _kill(stack: Path, folder: Path, options: argparse.Namespace) -> dict[str, A
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
             kills += 1
-            done.append(sum(len(one.read_bytes().splitlines()) for one in out.glob(".*.work/done.*.jsonl")))
+            done.append(len(list(out.glob(".*.work/*.npz.zst"))))
     output = subprocess.run(command, capture_output=True, text=True, check=True)
     same = _digest(out) == _digest(folder / "out")
     return {
@@ -137,7 +137,8 @@ def _kill(stack: Path, folder: Path, options: argparse.Namespace) -> dict[str, A
 
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(one for one in folder.rglob("*") if one.is_file() and "manifest" not in one.name):
+    files = (path for result in folder.glob("stack_*") for path in (result, *result.rglob("*")) if path.is_file())
+    for path in sorted(files):
         digest.update(f"{path.relative_to(folder)}".encode() + path.read_bytes())
     return digest.hexdigest()
 

@@ -89,7 +89,7 @@ def _segment(path: Path, *, model: Model, report: Report) -> ItemDone:
         if isinstance(event, ItemDone) and event.error is not None:
             raise JobError(event.error)
 
-    job = segment_files([path], folder=path.parent, model=model, existing="overwrite")
+    job = segment_files([path], folder=path.parent, model=model, existing="overwrite", has_report=False)
     (item,) = drive(job, report=report, watch=stop_at_failure)
     return item
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,12 +27,22 @@ from napari_unetseg.tasks.layout import Layout, default_memory, lay_out
 from napari_unetseg.tasks.manifest import Manifest, fingerprint
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.report import Report, picture_of
 from napari_unetseg.tasks.segment import Segmentation
 from napari_unetseg.tasks.work import WHOLE, Work, folder_of
 
 logger = logging.getLogger(__name__)
 
 Existing = Literal["error", "skip", "overwrite"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What is told of an image: number of objects, axes as they were read, and a picture."""
+
+    objects: int
+    axes: str
+    picture: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ def segment_files(
     memory: int | None = None,
     shard: tuple[int, int] | None = None,
     cluster: str | None = None,
+    has_report: bool = True,
 ) -> Generator[Event, None, list[ItemDone]]:
     """Write `STEM_labels.tif` (or `.zarr`) and `STEM_objects.csv` into `folder` for each input.
 
@@ -74,8 +85,9 @@ def segment_files(
     of an image that has changed since is made again, and an image that was stopped half-way goes on at the next
     block. `memory` are the bytes an image may take (none: `default_memory`). `shard` (i, n) does every n-th block, from
     the i-th on, so that n computers share the work; a run without it, which skips what exists, does the rest and joins
-    the blocks. `cluster` is the address of dask workers that do the blocks. Returns one `ItemDone` per input, with its
-    error if it failed, and no output while blocks are missing.
+    the blocks. `cluster` is the address of dask workers that do the blocks. With `has_report` a page (`report.NAME`)
+    shows what became of all images of the folder. Returns one `ItemDone` per input, with its error if it failed, and
+    no output while blocks are missing.
     """
     places = results_of(inputs, folder=folder, format=format)
     begun = [place.labels for place in places.values() if folder_of(place.labels).exists()]
@@ -109,23 +121,38 @@ def segment_files(
     manifest = Manifest.of(folder, settings=_settings(job))
     if existing == "skip":
         _check_settings(manifest, places.values())
+    report = (
+        None if not has_report else Report(folder, title=f"{folder.resolve().name}: segmented with {model.card.name}")
+    )
+    try:
+        return (yield from _all(inputs, places=places, job=job, manifest=manifest, report=report))
+    finally:
+        if report is not None:
+            report.write()
+
+
+def _all(
+    inputs: Sequence[Path], *, places: Mapping[Path, Result], job: _Job, manifest: Manifest, report: Report | None
+) -> Generator[Event, None, list[ItemDone]]:
+    """Segment one input after the other."""
     results: list[ItemDone] = []
     for number, path in enumerate(inputs, start=1):
         began = time.monotonic()
         place = places[path]
-        error, objects, read_as, done = None, 0, "", None
+        error, done = None, None
         try:
-            if existing == "skip" and place.is_complete:
+            if job.resume and place.is_complete:
                 if manifest.is_of(place.labels, path):
                     yield Note(f"{path.name}: kept {place.labels.name}, made before")
                     results.append(ItemDone(path.name, number, len(inputs), output=place.labels))
+                    if report is not None:
+                        report.add(results[-1], path=path)
                     yield results[-1]
                     continue
                 yield Note(f"{path.name}: has changed since {place.labels.name} was made; it is made again")
             image = fingerprint(path)
             done = yield from _segment_file(path, place=place, job=job, image=image, number=number)
             if done is not None:
-                objects, read_as = done
                 manifest.add(place.labels, path, image=image)
                 remove(folder_of(place.labels))
         except UnetSegError as problem:
@@ -134,8 +161,13 @@ def segment_files(
             logger.debug("%s failed", path, exc_info=True)
             error = f"{path}: unexpected {type(problem).__name__}: {problem}; run again with -v for details"
         seconds = time.monotonic() - began
-        output = None if error or done is None else place.labels
-        results.append(ItemDone(path.name, number, len(inputs), output, objects, seconds, error, read_as))
+        if error or done is None:
+            results.append(ItemDone(path.name, number, len(inputs), seconds=seconds, error=error))
+        else:
+            objects, axes = done.objects, done.axes
+            results.append(ItemDone(path.name, number, len(inputs), place.labels, objects, seconds, axes=axes))
+        if report is not None:
+            report.add(results[-1], path=path, picture=done.picture if done else "")
         yield results[-1]
     return results
 
@@ -176,8 +208,8 @@ def _make_folder(folder: Path) -> None:
 
 def _segment_file(
     path: Path, *, place: Result, job: _Job, image: str, number: int
-) -> Generator[Event, None, tuple[int, str] | None]:
-    """Return the number of objects and the axes as they were read; none while other shards have blocks to do."""
+) -> Generator[Event, None, _Done | None]:
+    """Return what to tell of an image; none while other shards have blocks to do."""
     source = open_image(path, axes=job.axes)
     letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
     shape = tuple(source.sizes[letter] for letter in letters)
@@ -203,7 +235,9 @@ def _segment_file(
     yield Saved(place.labels)
     write_text(place.table, result.table.to_csv(index=False))
     yield Saved(place.table)
-    return result.objects, f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
+    axes = f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
+    picture = picture_of(source, place.labels, table=result.table, channel=channels[0])
+    return _Done(result.objects, axes, picture)
 
 
 def _segment_at_once(
