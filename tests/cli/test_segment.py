@@ -11,19 +11,20 @@ import pandas as pd
 import pytest
 import tifffile
 
+from napari_unetseg.images.results import REPORT
 from napari_unetseg.schema.events import ItemDone, TileDone
-from napari_unetseg.tasks import report
 
 
 def names_in(folder: Path) -> list[str]:
     """Return the results in a folder: neither hidden files nor the report."""
-    return sorted(path.name for path in folder.iterdir() if path.name[0] != "." and path.name != report.NAME)
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != "." and path.name != REPORT)
 
 
 def test_a_folder_gives_labels_and_a_table_for_each_image(run, images, model, draw):
     result = run("segment", images, "-o", "out", "-m", model)
     assert result.code == 0, result.err
     assert names_in(Path("out")) == [f"{stem}_{what}" for stem in "abc" for what in ("labels.tif", "objects.csv")]
+    assert f"look at all of them: {Path('out', REPORT)}" in result.out
     labels = tifffile.imread("out/a_labels.tif")
     assert labels.dtype == np.uint32
     np.testing.assert_array_equal(labels, draw(4)[1])

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from napari_unetseg.images.read import read_labels
+from napari_unetseg.images.results import REPORT
 from napari_unetseg.networks import registry
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import DecodingConfig, NetworkConfig, TargetConfig
@@ -52,7 +53,7 @@ def test_each_input_gets_labels_and_a_table(images: Path, model: Model, tmp_path
         assert labels.shape == (32, 40)
         assert labels.max() == len(table)
     others = {path.name for path in (tmp_path / "out").iterdir() if path.suffix not in {".tif", ".csv"}}
-    assert others == {NAME, report.NAME, report.LINES}
+    assert others == {NAME, REPORT, report.LINES}
 
 
 def test_one_bad_file_does_not_stop_the_rest(images: Path, model: Model, tmp_path: Path) -> None:
@@ -148,4 +149,4 @@ def test_an_unexpected_failure_is_reported_not_raised(
     monkeypatch.setattr("napari_unetseg.tasks.segment.decode", fail)
     results = run(images, model, tmp_path / "out")
     assert all("unexpected ZeroDivisionError" in result.error for result in results)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {report.NAME, report.LINES}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {REPORT, report.LINES}

@@ -12,13 +12,14 @@ import pytest
 from PIL import Image
 
 from napari_unetseg.images.read import from_array
+from napari_unetseg.images.results import REPORT
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.schema.events import ItemDone
-from napari_unetseg.tasks.report import EDGE, NAME, Report, picture_of
+from napari_unetseg.tasks.report import EDGE, Report, picture_of
 
 
 def page(folder: Path) -> str:
-    return (folder / NAME).read_text("utf-8")
+    return (folder / REPORT).read_text("utf-8")
 
 
 def test_every_image_has_a_row_with_what_became_of_it(tmp_path) -> None:

@@ -108,6 +108,20 @@ def test_a_folder_is_segmented_and_its_results_are_as_the_table_says(dock, image
     assert not dock.run.isEnabled()
 
 
+def test_the_report_of_the_folder_can_be_opened(dock, images, qtbot, monkeypatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(
+        "napari_unetseg.widgets.batch.QDesktopServices.openUrl", lambda url: opened.append(url.toLocalFile())
+    )
+    take(dock, images, qtbot)
+    assert not dock.report.isVisibleTo(dock)
+    run(dock, qtbot)
+    assert dock.report.isVisibleTo(dock)
+    dock.report.click()
+    assert opened == [str(images / "segmented" / "unetseg_report.html")]
+    assert "3 images, 3 done" in Path(opened[0]).read_text("utf-8")
+
+
 def test_a_bad_file_is_named_and_the_rest_is_done(dock, images, qtbot) -> None:
     (images / "b.tif").write_bytes(b"II*\0 no TIFF")
     take(dock, images, qtbot)

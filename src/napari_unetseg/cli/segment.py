@@ -97,6 +97,7 @@ def segment(
         from napari_unetseg.cli.settings import apply_options, channel_list
         from napari_unetseg.images.budget import bytes_of
         from napari_unetseg.images.read import find_images
+        from napari_unetseg.images.results import REPORT
         from napari_unetseg.schema.config import TilingConfig
         from napari_unetseg.schema.errors import InputError
 
@@ -142,7 +143,7 @@ def segment(
         )
         items = run(job, total=len(paths), report=report, overwrite=overwrite)
         rows = [_row(item, path=path) for item, path in zip(items, paths, strict=True)]
-        _tell(rows, model=loaded.card.name, report=report)
+        _tell(rows, model=loaded.card.name, page=output / REPORT, report=report)
 
 
 def run(
@@ -204,7 +205,7 @@ def _row(item: ItemDone, *, path: Path) -> dict[str, Any]:
     }
 
 
-def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None:
+def _tell(rows: Sequence[dict[str, Any]], *, model: str, page: Path, report: Report) -> None:
     from napari_unetseg.cli.table import table
     from napari_unetseg.schema.words import counted, duration
 
@@ -223,9 +224,18 @@ def _tell(rows: Sequence[dict[str, Any]], *, model: str, report: Report) -> None
     objects, seconds = sum(row.get("objects", 0) for row in rows), sum(row.get("seconds", 0.0) for row in rows)
     others = "".join(f", {count[status]} {status}" for status in ("kept", "shared", "failed") if count[status])
     report.say(f"{count['done']} done{others}: {counted(objects, 'object')} in {duration(seconds)}")
+    report.say(f"look at all of them: {page}")
     if count["shared"]:
         report.say("shared: once all shards are through, run the command with --resume in place of --shard")
     report.finish(
-        {"model": model, "items": list(rows), **count, "objects": objects, "seconds": seconds, "notes": report.notes},
+        {
+            "model": model,
+            "items": list(rows),
+            **count,
+            "objects": objects,
+            "seconds": seconds,
+            "report": page,
+            "notes": report.notes,
+        },
         failed=count["failed"],
     )

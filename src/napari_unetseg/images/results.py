@@ -10,6 +10,8 @@ from typing import Literal
 from napari_unetseg.images.layouts import output_names
 
 Format = Literal["tiff", "zarr"]
+REPORT = "unetseg_report.html"
+"""The page that shows what became of the images of a folder."""
 
 
 @dataclass(frozen=True, slots=True)

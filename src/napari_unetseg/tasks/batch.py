@@ -85,7 +85,7 @@ def segment_files(
     of an image that has changed since is made again, and an image that was stopped half-way goes on at the next
     block. `memory` are the bytes an image may take (none: `default_memory`). `shard` (i, n) does every n-th block, from
     the i-th on, so that n computers share the work; a run without it, which skips what exists, does the rest and joins
-    the blocks. `cluster` is the address of dask workers that do the blocks. With `has_report` a page (`report.NAME`)
+    the blocks. `cluster` is the address of dask workers that do the blocks. With `has_report` a page (`results.REPORT`)
     shows what became of all images of the folder. Returns one `ItemDone` per input, with its error if it failed, and
     no output while blocks are missing.
     """

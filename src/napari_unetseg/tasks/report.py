@@ -14,6 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from napari_unetseg.images.read import open_image
+from napari_unetseg.images.results import REPORT
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.write import write_text
 from napari_unetseg.labels.outlines import COLOURS, outlined, stretch
@@ -21,7 +22,6 @@ from napari_unetseg.schema.errors import UnetSegError
 from napari_unetseg.schema.events import ItemDone
 from napari_unetseg.schema.words import counted, duration
 
-NAME = "unetseg_report.html"
 LINES = ".unetseg_report.jsonl"
 EDGE = 160  # px of a picture
 STYLE = """
@@ -82,7 +82,7 @@ class Report:
         body = "\n".join(_as_html(row) for row in rows)
         head = "".join(f"<th>{name}</th>" for name in ("", "image", "", "objects", "time", "axes"))
         return write_text(
-            self._folder / NAME,
+            self._folder / REPORT,
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(self._title)}</title>'
             f"<style>{STYLE}</style></head>\n<body><h1>{html.escape(self._title)}</h1>\n<p>{_summary(rows)}</p>\n"
             f"<table><tr>{head}</tr>\n{body}\n</table></body></html>\n",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import napari.viewer
-from qtpy.QtCore import QModelIndex
+from qtpy.QtCore import QModelIndex, QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from napari_unetseg.images.axes import LETTERS
+from napari_unetseg.images.results import REPORT
 from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.words import counted
@@ -111,7 +113,9 @@ class BatchDock(Dock):
         self.run.setToolTip("Segment the images of the table in turn; 'If done' decides on earlier results")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop after the tile at work; images that are done are kept")
-        self.add_buttons(self.run, self.cancel)
+        self.report = QPushButton("Report")
+        self.report.setToolTip("Open the page of this folder: each image with a picture of its result, or the reason")
+        self.add_buttons(self.run, self.cancel, self.report)
         self.forecast = hint()
         self.footer.insertWidget(0, self.forecast)
 
@@ -127,6 +131,7 @@ class BatchDock(Dock):
         self.table.doubleClicked.connect(self._on_table_double_clicked)
         self.run.clicked.connect(self._on_run_clicked)
         self.cancel.clicked.connect(job.cancel)
+        self.report.clicked.connect(self._on_report_clicked)
         session.listed.connect(self._on_session_listed)
         session.row_changed.connect(self._on_session_row_changed)
         session.advanced.connect(self._show_progress)
@@ -162,10 +167,22 @@ class BatchDock(Dock):
         self.run.setText("Segmenting…" if session.job.is_running else "Segment all")
         self.cancel.setEnabled(session.job.is_running and not session.job.is_stopping)
         self.cancel.setText("Stopping…" if session.job.is_stopping else "Cancel")
+        self.report.setVisible(self._report() is not None)
         self.found.setText(self._found_text())
         self.table.setVisible(bool(session.rows))
         self.forecast.setText("" if session.job.is_running else in_dock_words(problem) or self._forecast_text())
         self.forecast.setVisible(bool(self.forecast.text()))
+
+    def _report(self) -> Path | None:
+        """Return the page of the folder with the results, if there is one."""
+        inputs = self.files.value()
+        path = None if inputs is None else Path(inputs.folder) / REPORT
+        return path if path is not None and path.is_file() else None
+
+    def _on_report_clicked(self) -> None:
+        path = self._report()
+        if path is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.resolve())))
 
     def _problem(self) -> str:
         """Return why a run cannot be started; empty when it can."""
