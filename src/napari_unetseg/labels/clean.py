@@ -39,14 +39,16 @@ def fill_holes(labels: NDArray[Any]) -> NDArray[Any]:
     holes, count = ndimage.label(labels == 0, structure=everywhere)
     if count == 0:
         return labels
-    lowest = np.full(count + 1, np.iinfo(labels.dtype).max, dtype=labels.dtype)
-    highest = np.zeros(count + 1, dtype=labels.dtype)
     is_open = np.zeros(count + 1, dtype=bool)
     is_open[0] = True
     for axis in range(labels.ndim):
+        is_open[holes.take([0, -1], axis=axis)] = True
+    if is_open.all():
+        return labels
+    lowest = np.full(count + 1, np.iinfo(labels.dtype).max, dtype=labels.dtype)
+    highest = np.zeros(count + 1, dtype=labels.dtype)
+    for axis in range(labels.ndim):
         moved, moved_holes = labels.swapaxes(0, axis), holes.swapaxes(0, axis)
-        is_open[moved_holes[0].ravel()] = True
-        is_open[moved_holes[-1].ravel()] = True
         for here, there in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
             edge = np.nonzero((moved_holes[here] > 0) & (moved[there] > 0))
             hole, label = moved_holes[here][edge], moved[there][edge]
