@@ -11,7 +11,7 @@ import argparse
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from napari_unetseg.images.simulate import simulate
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.labels.metrics import score, summarize
 from napari_unetseg.labels.overlap import count_overlaps
+from napari_unetseg.schema.config import TilingConfig
 from napari_unetseg.tasks import blockwise, layout, segment
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model, load_model
@@ -37,23 +38,31 @@ def main() -> None:
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--model3d", help="a 3D model, for the simulated volume; left out without")
     parser.add_argument("--size", type=int, default=8192)
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser.add_argument("--only", default="", help="images whose names contain this")
     options = parser.parse_args()
     rows = []
+    tiling = TilingConfig(precision=options.precision)
     for name, image, model in _cases(options):
-        whole = _whole(image, model)
+        whole = _whole(image, model, tiling=tiling)
         for share in (1, 3):
-            rows.append({"image": name} | _compare(image, model, whole, share=share))
+            rows.append({"image": name} | _compare(image, model, whole, share=share, tiling=tiling))
             print(rows[-1])
-    publish("join", rows, size=options.size)
+    publish("join" if not options.only else "join_some", rows, size=options.size, precision=options.precision)
 
 
 def _cases(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Model]]:
     model = load_model(options.model)
-    yield "dsb2018_brightfield", _mosaic("dsb2018_brightfield", edge=options.size // 2), model
-    yield "dsb2018_fluo", _mosaic("dsb2018_fluo", edge=options.size), model
-    yield "simulated, half of it cells", simulate((options.size // 2,) * 2, seed=1, density=0.5)[0], model
-    if options.model3d:
-        yield "simulated 3D", simulate((48, 384, 384), seed=1, density=0.4)[0], load_model(options.model3d)
+    half = options.size // 2
+    made: dict[str, Callable[[], np.ndarray]] = {
+        "dsb2018_brightfield": lambda: _mosaic("dsb2018_brightfield", edge=half),
+        "dsb2018_fluo": lambda: _mosaic("dsb2018_fluo", edge=options.size),
+        "simulated, half of it cells": lambda: simulate((half, half), seed=1, density=0.5)[0],
+        "simulated 3D": lambda: simulate((48, 384, 384), seed=1, density=0.4)[0],
+    }
+    for name, make in made.items():
+        if options.only in name and ("3D" not in name or options.model3d):
+            yield name, make(), load_model(options.model3d) if "3D" in name else model
 
 
 def _mosaic(name: str, *, edge: int) -> np.ndarray:
@@ -74,17 +83,19 @@ def _mosaic(name: str, *, edge: int) -> np.ndarray:
     return mosaic
 
 
-def _whole(image: np.ndarray, model: Model) -> tuple[np.ndarray, float]:
+def _whole(image: np.ndarray, model: Model, *, tiling: TilingConfig) -> tuple[np.ndarray, float]:
     began = time.monotonic()
-    result = finish(segment.run(from_array(image, axes=model.card.axes), model=model))
+    result = finish(segment.run(from_array(image, axes=model.card.axes), model=model, tiling=tiling))
     assert result.labels is not None
     return result.labels, time.monotonic() - began
 
 
-def _compare(image: np.ndarray, model: Model, whole: tuple[np.ndarray, float], *, share: int) -> dict[str, Any]:
+def _compare(
+    image: np.ndarray, model: Model, whole: tuple[np.ndarray, float], *, share: int, tiling: TilingConfig
+) -> dict[str, Any]:
     """Segment in blocks, with a share of the usual margin, and compare."""
     source, usual = from_array(image, axes=model.card.axes), layout.margin_of
-    predictor = Predictor(model.network, target=model.card.target)
+    predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
     job = blockwise.Job(source, model, predictor, model.card.decoding, [0], layout.default_memory())
     layout.margin_of = lambda one: usual(one) // share  # type: ignore[assignment]
     edge = model.network.divisor[0]

@@ -188,3 +188,16 @@ def test_bad_input_is_refused(volume):
         measure_objects(volume, np.zeros((1, 2, 6, 6)), scale={}, channels=["a", "b"])
     with pytest.raises(InputError, match="float64"):
         measure_objects(np.zeros((3, 3)), None, scale={})
+
+
+def test_an_object_with_a_pixel_that_is_not_finite_has_no_intensity_in_parts_either() -> None:
+    labels = np.ones((4, 6), np.uint32)
+    image = np.full((1, 4, 6), 5.0)
+    image[0, 0, 0] = np.nan
+    whole = measure_objects(labels, image, scale={})
+    halves = (slice(0, 3), slice(3, 6))
+    parts = [measure_objects(labels[:, half], image[..., half], scale={}) for half in halves]
+    merged = merge_parts(pd.concat(parts, ignore_index=True), axes="yx", scale={})
+    assert whole["intensity_mean_c0"].isna().all()
+    assert merged[["intensity_mean_c0", "intensity_min_c0", "intensity_max_c0"]].isna().all(axis=None)
+    assert merged["area_px"].tolist() == [24]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks import report
 from napari_unetseg.tasks.batch import segment_files
 from napari_unetseg.tasks.jobs import finish
-from napari_unetseg.tasks.manifest import NAME
+from napari_unetseg.tasks.manifest import NAME, Manifest
 from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.work import folder_of
 
 
 @pytest.fixture
@@ -150,3 +152,37 @@ def test_an_unexpected_failure_is_reported_not_raised(
     results = run(images, model, tmp_path / "out")
     assert all("unexpected ZeroDivisionError" in result.error for result in results)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {REPORT, report.LINES}
+
+
+def test_a_result_is_noted_down_before_it_counts_as_complete(images, model, tmp_path, monkeypatch) -> None:
+    """Killed in between, it is made again; it never counts for whatever settings come next."""
+    noted: list[bool] = []
+    add = Manifest.add
+
+    def look(self, result, source, *, image):
+        table = result.with_name(result.name.replace("_labels.tif", "_objects.csv"))
+        noted.append(result.is_file() and not table.exists())
+        add(self, result, source, image=image)
+
+    monkeypatch.setattr(Manifest, "add", look)
+    run(images, model, tmp_path / "out")
+    assert noted == [True] * 3
+
+
+def test_a_report_that_cannot_be_written_stops_nothing(images, model, tmp_path) -> None:
+    (tmp_path / "out" / report.LINES).mkdir(parents=True)
+    results = run(images, model, tmp_path / "out")
+    assert [result.error for result in results] == [None] * 3
+
+
+def test_work_that_another_process_does_is_left_alone_however_much_memory_there_is(images, model, tmp_path) -> None:
+    """Another process has begun the image in blocks; here it would fit at once."""
+    out = tmp_path / "out"
+    out.mkdir()
+    folder = folder_of(out / "a_labels.tif")
+    folder.mkdir()
+    (folder / "lock.all").write_text(json.dumps({"host": "elsewhere", "pid": 5}), "utf-8")
+    results = run(images, model, out, existing="skip")
+    assert "process 5 on elsewhere is writing it" in results[0].error
+    assert [result.error for result in results[1:]] == [None, None]
+    assert folder.is_dir()

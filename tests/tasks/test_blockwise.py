@@ -124,3 +124,20 @@ def test_a_run_that_was_stopped_goes_on_and_does_nothing_twice(tmp_path, near, m
     np.testing.assert_array_equal(labels, whole)
     assert len(done) == 4
     assert sorted(done + again) == list(range(9))
+
+
+def test_a_volume_is_not_cut_where_half_of_the_memory_holds_it() -> None:
+    """Context takes most of a small 3D block: the default for planes would multiply the work."""
+    assert layout.default_memory(ndim=3) >= layout.default_memory(ndim=2)
+    model, source = make_model(ndim=3), from_array(np.zeros((32, 256, 256), np.uint16), axes="ZYX")
+    assert len(lay_out(source, model=model, channels=[0], memory=2**31)) == 1
+
+
+def test_little_memory_is_said_to_be_slow(tmp_path, near) -> None:
+    model, source = make_model(ndim=3), from_array(np.zeros((200, 200, 200), np.uint16), axes="ZYX")
+    predictor = Predictor(model.network, target=model.card.target, tiling=TilingConfig(tile=16, precision="float32"))
+    job = blockwise.Job(source, model, predictor, model.card.decoding, [0], memory=2**26)
+    cut = lay_out(source, model=model, channels=[0], memory=2**31, counts=(50, 50, 50))
+    told = [note.message for note in blockwise.advice(job, cut)]
+    assert "cut into" in told[0]
+    assert "more memory (--memory) makes it faster" in told[1]

@@ -361,7 +361,7 @@ def full(*_arguments: object, **_options: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("where", ["replacing", "sync_file"])
+@pytest.mark.parametrize("where", ["_write", "sync_file"])
 def test_a_full_disk_says_how_to_go_on_and_loses_nothing(result, stopped, monkeypatch, where) -> None:
     work = begin(result)
     with monkeypatch.context() as patch:
@@ -533,6 +533,6 @@ def test_every_flipped_bit_is_noticed(result: Path) -> None:
 
 def test_a_note_on_a_full_disk_is_explained(result: Path, monkeypatch) -> None:
     work = begin(result)
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(JobError, match=r"No space left.*make room"):
         work.write_note("contrast", 1)

@@ -37,8 +37,8 @@ MemoryOption = Annotated[
     str | None,
     typer.Option(
         metavar="SIZE",
-        help="Memory a run may take, such as 4GiB; 2 GiB if not given, or half of what is free. "
-        "Larger images are cut into blocks; results do not depend on it.",
+        help="Memory a run may take, such as 4GiB; 2 GiB if not given (3D models: half of what is free). "
+        "Larger planes and volumes are cut into blocks.",
     ),
 ]
 OverwriteFlag = Annotated[bool, typer.Option("--overwrite", help="Replace results that are already there.")]

@@ -84,8 +84,8 @@ def segment(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Let dask workers do the blocks: the address of a scheduler, or local:N for N workers on this "
-            "computer. --memory is what each may take.",
+            help="Let dask workers do the blocks of stacks and large images: the address of a scheduler, or "
+            "local:N for N workers on this computer. --memory is what each may take.",
         ),
     ] = None,
     overwrite: OverwriteFlag = False,
@@ -105,6 +105,8 @@ def segment(
         share = None if shard is None else _share(shard)
         if share is not None and cluster is not None:
             raise InputError("--shard and --cluster exclude each other; give one of them")
+        if share is not None and overwrite:
+            raise InputError("--shard goes on with what is there; remove older results, or leave --overwrite out")
         existing = _existing(resume=resume or share is not None, overwrite=overwrite, folder=output)
         tiling = apply_options(TilingConfig(), tile=tile, device=device, precision=precision)
         channels = channel_list(channel)
@@ -113,9 +115,12 @@ def segment(
 
         from napari_unetseg.images.tiles import check_tile
         from napari_unetseg.tasks.batch import segment_files
+        from napari_unetseg.tasks.cluster import check_address
         from napari_unetseg.tasks.device import choose_device
         from napari_unetseg.tasks.model import load_model
 
+        if cluster is not None:
+            check_address(cluster)
         choose_device(tiling.device)
         loaded = load_model(model)
         check_tile(tile, divisor=loaded.network.divisor)

@@ -94,6 +94,10 @@ def _merge(parts: pd.DataFrame, *, keys: list[str], size: str) -> pd.DataFrame:
     highs = parts[[*keys, *(name for name in names if "_max_" in name)]]
     merged = pd.concat([sums.groupby(keys).sum(), lows.groupby(keys).min(), highs.groupby(keys).max()], axis="columns")
     merged[means] = merged[means].div(merged[size], axis="index")
+    measured = [name for name in names if name.startswith("intensity_")]
+    if parts[measured].isna().any(axis=None):  # as of the whole object: what is not finite somewhere has no mean
+        is_unknown = parts[measured].isna().groupby([parts[key] for key in keys]).any()
+        merged[measured] = merged[measured].mask(is_unknown)
     return merged.astype({name: parts[name].dtype for name in means}).reset_index()
 
 

@@ -57,8 +57,10 @@ def assemble(
         if objects > MAX_ID:
             raise InputError(f"more than {MAX_ID} objects in one image; raise --min-size or segment it in parts")
         tables = [ids[table].astype(np.uint32) for table in tables]
-        _write(work, numbers, tables, layout=layout, leading=index_of(source, frame), writer=writer)
-        yield TileDone(steps * (index + 1) // len(layout.frames), steps)
+        leading = index_of(source, frame)
+        for number, block, table_of_block in zip(numbers, layout.blocks, tables, strict=True):
+            writer.write((*leading, *block.core), table_of_block[work.load(number)["labels"]])
+            yield TileDone(steps * (number + 1) // len(layout), steps)
         rows.append(table.assign(label=ids[table["label"].to_numpy()]))
         previous = tables if is_linked else None
     if unusable:
@@ -133,10 +135,3 @@ def _link(
     of_object = np.zeros(int(max((table.max(initial=0) for table in tables), default=0)) + 1, np.int64)
     of_object[pairs.second_ids] = ids
     return of_object, following - 1
-
-
-def _write(
-    work: Work, numbers: range, tables: Tables, *, layout: Layout, leading: tuple[int, ...], writer: LabelWriter
-) -> None:
-    for number, block, table in zip(numbers, layout.blocks, tables, strict=True):
-        writer.write((*leading, *block.core), table[work.load(number)["labels"]])

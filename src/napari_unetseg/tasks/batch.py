@@ -4,62 +4,28 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from napari_unetseg.images.atomic import check_folder, remove
-from napari_unetseg.images.axes import label_axes
-from napari_unetseg.images.read import open_image
 from napari_unetseg.images.results import Format, Result, results_of
-from napari_unetseg.images.source import ImageSource
-from napari_unetseg.images.write import LabelWriter, write_text
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
-from napari_unetseg.schema.events import Event, ItemDone, Note, Saved
+from napari_unetseg.schema.events import Event, ItemDone, Note
 from napari_unetseg.schema.words import counted
-from napari_unetseg.tasks import blockwise, segment
-from napari_unetseg.tasks import cluster as clusters
-from napari_unetseg.tasks import device as devices
-from napari_unetseg.tasks.frames import choose_channels
-from napari_unetseg.tasks.layout import Layout, default_memory, lay_out
+from napari_unetseg.tasks.layout import default_memory
 from napari_unetseg.tasks.manifest import Manifest, fingerprint
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.report import Report, picture_of
-from napari_unetseg.tasks.segment import Segmentation
-from napari_unetseg.tasks.work import WHOLE, Work, folder_of
+from napari_unetseg.tasks.report import Report
+from napari_unetseg.tasks.segment_file import FileJob, segment_file
+from napari_unetseg.tasks.work import folder_of
 
 logger = logging.getLogger(__name__)
 
 Existing = Literal["error", "skip", "overwrite"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """What is told of an image: number of objects, axes as they were read, and a picture."""
-
-    objects: int
-    axes: str
-    picture: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What is the same for every file."""
-
-    model: Model
-    axes: str | None
-    channels: Sequence[int] | None
-    tiling: TilingConfig | None
-    decoding: DecodingConfig
-    format: Format
-    memory: int
-    predictor: Predictor
-    resume: bool
-    shard: tuple[int, int] | None
-    cluster: str | None
 
 
 def segment_files(
@@ -103,9 +69,9 @@ def segment_files(
             "pass --resume to keep and skip them, --overwrite to replace them, or choose another folder"
         )
     _make_folder(folder)
-    memory = default_memory() if memory is None else memory
+    memory = default_memory(ndim=model.card.network.ndim) if memory is None else memory
     predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
-    job = _Job(
+    job = FileJob(
         model,
         axes,
         channels,
@@ -118,21 +84,19 @@ def segment_files(
         shard,
         cluster,
     )
-    manifest = Manifest.of(folder, settings=_settings(job))
+    manifest = Manifest.of(folder, settings=job.settings())
     if existing == "skip":
         _check_settings(manifest, places.values())
-    report = (
-        None if not has_report else Report(folder, title=f"{folder.resolve().name}: segmented with {model.card.name}")
-    )
+    title = f"{folder.resolve().name}: segmented with {model.card.name}"
+    report = Report(folder, title=title) if has_report else None
     try:
         return (yield from _all(inputs, places=places, job=job, manifest=manifest, report=report))
     finally:
-        if report is not None:
-            report.write()
+        _tell(report)
 
 
 def _all(
-    inputs: Sequence[Path], *, places: Mapping[Path, Result], job: _Job, manifest: Manifest, report: Report | None
+    inputs: Sequence[Path], *, places: Mapping[Path, Result], job: FileJob, manifest: Manifest, report: Report | None
 ) -> Generator[Event, None, list[ItemDone]]:
     """Segment one input after the other."""
     results: list[ItemDone] = []
@@ -143,18 +107,16 @@ def _all(
         try:
             if job.resume and place.is_complete:
                 if manifest.is_of(place.labels, path):
+                    remove(folder_of(place.labels))  # where a crash came between the last line and this
                     yield Note(f"{path.name}: kept {place.labels.name}, made before")
                     results.append(ItemDone(path.name, number, len(inputs), output=place.labels))
-                    if report is not None:
-                        report.add(results[-1], path=path)
+                    _tell(report, results[-1], path=path)
                     yield results[-1]
                     continue
                 yield Note(f"{path.name}: has changed since {place.labels.name} was made; it is made again")
             image = fingerprint(path)
-            done = yield from _segment_file(path, place=place, job=job, image=image, number=number)
-            if done is not None:
-                manifest.add(place.labels, path, image=image)
-                remove(folder_of(place.labels))
+            note_down = partial(manifest.add, place.labels, path, image=image)
+            done = yield from segment_file(path, place=place, job=job, image=image, number=number, note_down=note_down)
         except UnetSegError as problem:
             error = str(problem)
         except Exception as problem:
@@ -166,24 +128,22 @@ def _all(
         else:
             objects, axes = done.objects, done.axes
             results.append(ItemDone(path.name, number, len(inputs), place.labels, objects, seconds, axes=axes))
-        if report is not None:
-            report.add(results[-1], path=path, picture=done.picture if done else "")
+        _tell(report, results[-1], path=path, picture=done.picture if done else "")
         yield results[-1]
     return results
 
 
-def _settings(job: _Job) -> dict[str, Any]:
-    """Return what decides on the labels, in words that can be compared; tile and device do not."""
-    card = job.model.card
-    tiling = job.tiling or TilingConfig()
-    dtype = devices.choose_dtype(tiling.precision, device=devices.choose_device(tiling.device))
-    return {
-        "model": f"{card.name} {card.sha256[:12]}".strip(),
-        "axes": None if job.axes is None else job.axes.upper(),
-        "channels": None if job.channels is None else list(job.channels),
-        "precision": str(dtype).removeprefix("torch."),
-        **job.decoding.model_dump(),
-    }
+def _tell(report: Report | None, item: ItemDone | None = None, *, path: Path = Path(), picture: str = "") -> None:
+    """Add an item to the report, or write its page; a report that cannot be written stops nothing."""
+    if report is None:
+        return
+    try:
+        if item is None:
+            report.write()
+        else:
+            report.add(item, path=path, picture=picture)
+    except (OSError, UnetSegError) as error:
+        logger.warning("the report cannot be written: %s", error)
 
 
 def _check_settings(manifest: Manifest, places: Iterable[Result]) -> None:
@@ -204,85 +164,3 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
     check_folder(folder / "labels")
-
-
-def _segment_file(
-    path: Path, *, place: Result, job: _Job, image: str, number: int
-) -> Generator[Event, None, _Done | None]:
-    """Return what to tell of an image; none while other shards have blocks to do."""
-    source = open_image(path, axes=job.axes)
-    letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
-    shape = tuple(source.sizes[letter] for letter in letters)
-    place.table.unlink(missing_ok=True)  # written last, it says that its labels are complete
-
-    def open_writer() -> LabelWriter:
-        return LabelWriter(
-            place.labels, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
-        )
-
-    channels = choose_channels(source, model=job.model, channels=job.channels)
-    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory)
-    if len(layout) == 1:
-        result = yield from _segment_at_once(source, job=job, number=number, open_writer=open_writer)
-    else:
-        blocks = blockwise.Job(source, job.model, job.predictor, job.decoding, channels, job.memory)
-        settings = {**_settings(job), "image": image}
-        result = yield from _segment_blocks(
-            blocks, layout, place=place, job=job, settings=settings, open_writer=open_writer
-        )
-    if result is None:
-        return None
-    yield Saved(place.labels)
-    write_text(place.table, result.table.to_csv(index=False))
-    yield Saved(place.table)
-    axes = f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
-    picture = picture_of(source, place.labels, table=result.table, channel=channels[0])
-    return _Done(result.objects, axes, picture)
-
-
-def _segment_at_once(
-    source: ImageSource, *, job: _Job, number: int, open_writer: Callable[[], LabelWriter]
-) -> Generator[Event, None, Segmentation | None]:
-    """Segment an image of a single frame, if it falls to this shard."""
-    if job.shard is not None and (number - job.shard[0]) % job.shard[1]:
-        return None
-    with open_writer() as writer:
-        return (
-            yield from segment.run(
-                source,
-                model=job.model,
-                decoding=job.decoding,
-                channels=job.channels,
-                writer=writer,
-                predictor=job.predictor,
-            )
-        )
-
-
-def _segment_blocks(
-    blocks: blockwise.Job,
-    layout: Layout,
-    *,
-    place: Result,
-    job: _Job,
-    settings: dict[str, Any],
-    open_writer: Callable[[], LabelWriter],
-) -> Generator[Event, None, Segmentation | None]:
-    """Segment an image block by block, or do the blocks of this shard."""
-    name = WHOLE if job.shard is None else f"{job.shard[0]}-{job.shard[1]}"
-    is_shared = job.resume or job.shard is not None
-    work = Work.begin(place.labels, settings=settings, blocks=layout.counts, resume=is_shared, shard=name)
-    try:
-        layout = lay_out(
-            blocks.source, model=job.model, channels=blocks.channels, memory=job.memory, counts=work.blocks
-        )
-        if job.cluster is not None:
-            yield from clusters.compute(blocks, work=work, layout=layout, address=job.cluster)
-        if job.shard is None:
-            return (yield from blockwise.run(blocks, work=work, layout=layout, open_writer=open_writer))
-        index, count = job.shard
-        todo = [number for number in blockwise.missing(work, layout) if number % count == index - 1]
-        yield from blockwise.compute(blocks, work=work, layout=layout, todo=todo)
-        return None
-    finally:
-        work.release()

@@ -1,15 +1,17 @@
 """Segment an image of any size in bounded memory: block by block onto disk, then joined into one result.
 
 Reading, the network, and decoding with writing overlap: each has a thread of its own. What a block has found is kept
-(`work`), so that a run goes on where it was stopped; the labels are those of `segment.run`, which sees whole frames.
+(`work`), so that a run goes on where it was stopped. The labels are those of `segment.run`, which sees whole frames,
+but for lines between touching cells in pieces of foreground larger than what a block sees (docs/architecture.md).
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -40,11 +42,14 @@ from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.layout import NETWORK_SHARE, Layout
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.segment import Segmentation, notes_of
+from napari_unetseg.tasks.segment import Segmentation
 from napari_unetseg.tasks.work import Work
 
 Result = TypeVar("Result")
 
+SAMPLE = 8
+"""Blocks by which the work is judged."""
+WASTEFUL = 4
 ASSEMBLING = 0.02
 """The share of the progress bar that is left for joining the blocks."""
 WAIT = 0.5  # seconds between two signs of life while a block is decoded
@@ -68,20 +73,22 @@ class Job:
     decoding: DecodingConfig
     channels: Sequence[int]
     memory: int
+    _tiles: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def plan(self, block: Block) -> TilePlan:
         """Return the tiles of a block."""
         window = tuple(side.stop - side.start for side in block.window)
-        inside = within(block.seen, block.window)
-        return self.predictor.plan(window, budget=self.memory // NETWORK_SHARE, inside=inside)
+        on_cpu = self.predictor.device.type == "cpu"
+        budget = self.memory // NETWORK_SHARE[len(window)] if on_cpu else None  # a GPU has memory of its own
+        return self.predictor.plan(window, budget=budget, inside=within(block.seen, block.window))
 
-    def tiles_of(self, layout: Layout, number: int) -> int:
-        """Return the number of tiles of a block."""
-        return len(self.plan(layout.at(number)[1]).tiles)
-
-    def tiles(self, layout: Layout) -> int:
-        """Return the number of tiles of all blocks."""
-        return len(layout.frames) * sum(len(self.plan(block).tiles) for block in layout.blocks)
+    def tiles_of(self, block: Block) -> int:
+        """Return the number of tiles of a block; most blocks are alike."""
+        key = (tuple(side.stop - side.start for side in block.window), within(block.seen, block.window))
+        known = self._tiles.get(str(key))
+        if known is None:
+            known = self._tiles[str(key)] = len(self.plan(block).tiles)
+        return known
 
 
 def run(
@@ -89,13 +96,10 @@ def run(
 ) -> Generator[Event, None, Segmentation]:
     """Do the blocks that `work` lacks, yielding at every tile, and write the result of all."""
     began = time.monotonic()
-    yield from notes_of(job.source, model=job.model, decoding=job.decoding)
-    if len(layout.blocks) > 1:
-        edges, count = " x ".join(map(str, layout.shape)), counted(len(layout.blocks), "block")
-        yield Note(f"{job.source.name}: {edges} pixels are cut into {count}, to stay within {readable(job.memory)}")
-    yield from compute(job, work=work, layout=layout, todo=missing(work, layout))
-    tiles = job.tiles(layout)
-    steps = max(1, round(ASSEMBLING * tiles))
+    todo = missing(work, layout)
+    yield from compute(job, work=work, layout=layout, todo=todo)
+    tiles = tiles_of(job, layout, todo)
+    steps = joining_steps(tiles)
     with open_writer() as writer:
         joining = assemble(
             work, layout=layout, source=job.source, model=job.model, decoding=job.decoding, writer=writer, steps=steps
@@ -112,33 +116,35 @@ def missing(work: Work, layout: Layout) -> list[int]:
 
 def compute(job: Job, *, work: Work, layout: Layout, todo: Sequence[int]) -> Generator[Event, None, None]:
     """Segment the blocks with the numbers `todo`, yielding at every tile."""
-    before, total = yield from begin(job, layout=layout, todo=todo)
     if todo:
+        total = tiles_of(job, layout, todo)
         contrast = yield from measure_contrast(job, work=work, layout=layout)
-        yield from _pipeline(job, work=work, layout=layout, todo=todo, contrast=contrast, before=before, total=total)
+        yield from predict_blocks(
+            job, work=work, layout=layout, todo=todo, contrast=contrast, total=total + joining_steps(total)
+        )
 
 
-def begin(job: Job, *, layout: Layout, todo: Sequence[int]) -> Generator[Event, None, tuple[int, int]]:
-    """Say what is done already; return the tiles that are done, and those of all blocks and of joining them."""
-    tiles = job.tiles(layout)
-    before = tiles - sum(job.tiles_of(layout, number) for number in todo)
-    if before:
-        yield Note(f"{job.source.name}: {len(layout) - len(todo)} of {counted(len(layout), 'block')} are done already")
-    return before, tiles + max(1, round(ASSEMBLING * tiles))
+def tiles_of(job: Job, layout: Layout, numbers: Sequence[int]) -> int:
+    """Return the number of tiles of these blocks."""
+    return sum(job.tiles_of(layout.at(number)[1]) for number in numbers)
 
 
-def _pipeline(
+def joining_steps(tiles: int) -> int:
+    """Return the steps of the progress bar that are left for joining the blocks."""
+    return max(1, round(ASSEMBLING * tiles))
+
+
+def predict_blocks(
     job: Job,
     *,
     work: Work,
     layout: Layout,
     todo: Sequence[int],
-    contrast: _Contrast,
-    before: int,
+    contrast: Contrast,
     total: int,
 ) -> Generator[Event, None, None]:
     """Predict block after block, while the next one is read and the last one decoded and kept."""
-    name = job.source.name
+    name, before = job.source.name, 0
     with ThreadPoolExecutor(1, "unetseg read") as readers, ThreadPoolExecutor(1, "unetseg decode") as decoders:
 
         def read(number: int) -> Future[_Read]:
@@ -171,12 +177,12 @@ def _patiently(future: Future[Result], event: Event) -> Generator[Event, None, R
         try:
             return future.result(timeout=WAIT)
         except TimeoutError:
-            if future.done():
-                raise
+            if future.done():  # it has ended meanwhile, or ended with a timeout of its own
+                return future.result()
             yield event
 
 
-class _Contrast:
+class Contrast:
     """How intensities are stretched: alike in the whole stack, or frame by frame."""
 
     def __init__(self, job: Job, whole: Stretch | None) -> None:
@@ -197,18 +203,35 @@ class _Contrast:
         return self._last[1]
 
 
-def measure_contrast(job: Job, *, work: Work, layout: Layout) -> Generator[Event, None, _Contrast]:
+def measure_contrast(job: Job, *, work: Work, layout: Layout) -> Generator[Event, None, Contrast]:
     """Measure the contrast of a stack, or take it from the run that goes on."""
     note = work.read_note("contrast")
     if note is not None:
-        return _Contrast(job, Stretch(low=tuple(note["low"]), high=tuple(note["high"])))
+        return Contrast(job, Stretch(low=tuple(note["low"]), high=tuple(note["high"])))
     whole = yield from measure_stack(job.source, frames=layout.frames, channels=job.channels, model=job.model)
     if whole is not None:
         work.write_note("contrast", {"low": whole.low, "high": whole.high})
-    return _Contrast(job, whole)
+    return Contrast(job, whole)
 
 
-def _read(job: Job, frame: Frame, block: Block, contrast: _Contrast) -> _Read:
+def advice(job: Job, layout: Layout) -> Iterator[Note]:
+    """Say into how many blocks a frame is cut, and where memory is so short that context takes most of the time."""
+    name, count = job.source.name, len(layout.blocks)
+    if count == 1:
+        return
+    yield Note(f"{name}: {' x '.join(map(str, layout.shape))} pixels are cut into {counted(count, 'block')}")
+    read = 0
+    for block in layout.blocks[: min(count, SAMPLE)]:
+        read += sum(math.prod(side.stop - side.start for side in tile.read) for tile in job.plan(block).tiles)
+    cores = sum(math.prod(side.stop - side.start for side in block.core) for block in layout.blocks[:SAMPLE])
+    if read > WASTEFUL * cores:
+        yield Note(
+            f"{name}: within {readable(job.memory)} of memory the network reads every pixel {read / cores:.0f} times, "
+            "as context of others; more memory (--memory) makes it faster"
+        )
+
+
+def _read(job: Job, frame: Frame, block: Block, contrast: Contrast) -> _Read:
     raw = read_window(job.source, frame, window=block.window, channels=job.channels)
     is_all = raw.shape[1:] == frame_shape(job.source, ndim=job.model.card.network.ndim)
     return _Read(raw, normalize.apply(raw, stretch=contrast.of(frame, raw, is_all=is_all)))

@@ -1,12 +1,15 @@
 """Blocks on the workers of a dask cluster, which share the file system: each reads its part and keeps what it finds.
 
-A worker that dies costs the block it was at: dask gives that to another one. A block that has taken three workers
-with it is left out, named at the end, and done by the next run with --resume.
+A worker that dies costs the block it was at: dask gives that to another one. A block that has taken three workers of a
+local cluster with it (elsewhere the scheduler's settings decide) is left out, named at the end, and done by the next
+run with --resume.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +23,7 @@ from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.schema.events import Event, TileDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import blockwise
-from napari_unetseg.tasks.blockwise import Job
+from napari_unetseg.tasks.blockwise import Contrast, Job
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import Layout, lay_out
 from napari_unetseg.tasks.model import load_model
@@ -47,6 +50,7 @@ class _Order:
     memory: int
     folder: Path
     blocks: tuple[int, ...]
+    plan: str
     threads: int | None
 
 
@@ -56,9 +60,10 @@ def compute(job: Job, *, work: Work, layout: Layout, address: str) -> Generator[
     Raises `JobError` once all others are done if blocks failed.
     """
     todo = blockwise.missing(work, layout)
-    before, total = yield from blockwise.begin(job, layout=layout, todo=todo)
     if not todo:
         return
+    before, tiles = 0, blockwise.tiles_of(job, layout, todo)
+    total = tiles + blockwise.joining_steps(tiles)
     yield from blockwise.measure_contrast(job, work=work, layout=layout)
     failed: list[tuple[int, BaseException]] = []
     with _client(address) as client:
@@ -69,12 +74,18 @@ def compute(job: Job, *, work: Work, layout: Layout, address: str) -> Generator[
                 yield TileDone(before, total, job.source.name)
                 for future in _finished(list(waiting)):
                     number = waiting.pop(future)
-                    before += job.tiles_of(layout, number)
+                    before += job.tiles_of(layout.at(number)[1])
                     if future.status != "finished":
                         failed.append((number, future.exception()))
         finally:
             client.cancel(list(waiting))
     work.reread()
+    left = blockwise.missing(work, layout)
+    if left and not failed:
+        raise JobError(
+            f"{job.source.name}: {counted(len(left), 'block')} that the cluster has done are not in {work.folder}; "
+            "do all workers see that folder? Restart them, and go on with --resume"
+        )
     if failed:
         numbers = ", ".join(str(number) for number, _ in sorted(failed, key=lambda one: one[0])[:10])
         raise JobError(
@@ -97,6 +108,7 @@ def _order(job: Job, *, work: Work, layout: Layout, address: str) -> _Order:
         memory=job.memory,
         folder=work.folder.resolve(),
         blocks=layout.counts,
+        plan=work.plan,
         threads=threads,
     )
 
@@ -104,11 +116,10 @@ def _order(job: Job, *, work: Work, layout: Layout, address: str) -> _Order:
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
     """Connect to a cluster, or start workers here, and leave nothing running behind."""
-    try:
-        import dask
-        import distributed
-    except ImportError as error:
-        raise InputError("--cluster needs dask.distributed: pip install 'napari-unetseg[cluster]'") from error
+    check_address(address)
+    import dask
+    import distributed
+
     dask_client: Any = distributed.Client  # untyped
     dask_cluster: Any = distributed.LocalCluster
     dask.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1})
@@ -125,6 +136,14 @@ def _client(address: str) -> Iterator[Any]:
         dask_client(cluster) as client,
     ):
         yield client
+
+
+def check_address(address: str) -> None:
+    """Refuse at once what cannot be a cluster."""
+    if importlib.util.find_spec("distributed") is None:
+        raise InputError("--cluster needs dask.distributed: pip install distributed")
+    if address.startswith(LOCAL):
+        _count(address)
 
 
 def _count(address: str) -> int:
@@ -145,16 +164,21 @@ def _finished(futures: Sequence[Any]) -> list[Any]:
         return []
 
 
+_one_at_a_time = threading.Lock()
+"""A worker may have many threads; memory and network are for one block."""
+
+
 def _do(order: _Order, number: int) -> int:
     """Do one block; runs on a worker."""
-    job, work, layout = _open(order)
-    finish(blockwise.compute(job, work=work, layout=layout, todo=[number]))
+    with _one_at_a_time:
+        job, work, layout, contrast = _open(order)
+        finish(blockwise.predict_blocks(job, work=work, layout=layout, todo=[number], contrast=contrast, total=1))
     return number
 
 
 @lru_cache(maxsize=1)
-def _open(order: _Order) -> tuple[Job, Work, Layout]:
-    """Open image, model and folder once in each worker."""
+def _open(order: _Order) -> tuple[Job, Work, Layout, Contrast]:
+    """Open image, model and folder once in each worker; another plan is another order."""
     if order.threads is not None:
         import torch
 
@@ -163,4 +187,6 @@ def _open(order: _Order) -> tuple[Job, Work, Layout]:
     predictor = Predictor(model.network, target=model.card.target, tiling=order.tiling)
     job = Job(source, model, predictor, order.decoding, order.channels, order.memory)
     layout = lay_out(source, model=model, channels=order.channels, memory=order.memory, counts=order.blocks)
-    return job, Work.of(order.folder), layout
+    work = Work.of(order.folder)
+    contrast = finish(blockwise.measure_contrast(job, work=work, layout=layout))
+    return job, work, layout, contrast

@@ -17,8 +17,8 @@ from napari_unetseg.tasks.model import Model
 DEFAULT_MEMORY = 2 * 2**30
 DECODED_BYTES = 64
 """Per pixel, while maps become objects and these are measured."""
-NETWORK_SHARE = 4
-"""The part of the memory that goes to a tile within the network: a quarter."""
+NETWORK_SHARE = {2: 4, 3: 2}
+"""The part of the memory that goes to a tile in the network: a quarter; in 3D, where context is most of it, half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +72,23 @@ def lay_out(
 
 
 def margin_of(model: Model) -> int:
-    """Return how far beyond its core a block looks: objects up to that length are exactly those of the whole frame."""
+    """Return how far beyond its core a block looks, so that objects up to that length are seen whole."""
     is_3d = model.card.network.ndim == 3
     diameter = model.card.object_diameter or (16 if is_3d else 32)
     return max(16, round(2 * diameter)) if is_3d else max(64, round(4 * diameter))
 
 
-def default_memory() -> int:
-    """Return the bytes a run may take unless told otherwise: 2 GiB, or half of what is free."""
-    return min(DEFAULT_MEMORY, available_memory() // 2)
+def default_memory(*, ndim: int = 2) -> int:
+    """Return the bytes a run may take unless told otherwise: 2 GiB, or half of what is free; in 3D always the half."""
+    half = available_memory() // 2
+    return half if ndim == 3 else min(DEFAULT_MEMORY, half)
 
 
 def _pixels(source: ImageSource, *, model: Model, channels: Sequence[int], memory: int) -> int:
     """Return how many pixels a window may have: two blocks are in the works, and a third is being read."""
     maps = 2 * 4 * model.card.target.out_channels
     images = 3 * len(channels) * (4 + source.dtype.itemsize)
-    return (memory - memory // NETWORK_SHARE) // (maps + images + DECODED_BYTES)
+    return (memory - memory // NETWORK_SHARE[model.card.network.ndim]) // (maps + images + DECODED_BYTES)
 
 
 def _check_whole(source: ImageSource, *, shape: tuple[int, ...], pixels: int, model: Model) -> None:

@@ -9,7 +9,6 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -17,6 +16,7 @@ from napari_unetseg.images.read import open_image
 from napari_unetseg.images.results import REPORT
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.write import write_text
+from napari_unetseg.labels.ids import compact
 from napari_unetseg.labels.outlines import COLOURS, outlined, stretch
 from napari_unetseg.schema.errors import UnetSegError
 from napari_unetseg.schema.events import ItemDone
@@ -49,17 +49,18 @@ class _Row:
 
 
 class Report:
-    """The rows of a folder: those of earlier runs, and of this one, which take their place."""
+    """The rows of a folder: those of earlier runs, and of this one and of others at work, which take their place."""
 
     def __init__(self, folder: Path, *, title: str) -> None:
         self._folder, self._title = folder, title
-        self._rows = _read_rows(folder / LINES)
 
     def add(self, item: ItemDone, *, path: Path, picture: str = "") -> None:
         """Note what became of the image at `path`; one that was kept has its row already."""
         key = str(path.resolve())
-        if item.error is None and item.seconds == 0 and key in self._rows:
-            return
+        if item.error is None and item.seconds == 0:
+            known = _read_rows(self._folder / LINES).get(key)
+            if known is not None and known.status in ("done", "kept"):
+                return
         status = "failed" if item.error else "in parts" if item.output is None else "done" if item.seconds else "kept"
         is_known = status == "done"
         row = _Row(
@@ -72,13 +73,12 @@ class Report:
             error=item.error or "",
             picture=picture,
         )
-        self._rows[row.path] = row
         with (self._folder / LINES).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(row)) + "\n")
+            file.write(f"\n{json.dumps(asdict(row))}\n")  # on a line of its own, should the last have been cut short
 
     def write(self) -> Path:
         """Write the page."""
-        rows = sorted(self._rows.values(), key=lambda row: (row.name, row.path))
+        rows = sorted(_read_rows(self._folder / LINES).values(), key=lambda row: (row.name, row.path))
         body = "\n".join(_as_html(row) for row in rows)
         head = "".join(f"<th>{name}</th>" for name in ("", "image", "", "objects", "time", "axes"))
         return write_text(
@@ -106,8 +106,8 @@ def _picture(source: ImageSource, result: ImageSource, *, table: pd.DataFrame, c
     y, x = (_around(place[letter], length=sizes[letter]) for letter in "YX")
     where = {"t": place["T"], "z": place["Z"], "yx": (y, x)}
     grey = stretch(source.read(channels=[channel], **where)[0])  # type: ignore[arg-type]  # by keyword
-    ids = result.read(**where)[0]  # type: ignore[arg-type]
-    colours = COLOURS[np.arange(int(ids.max(initial=0)) + 1) % len(COLOURS)]
+    ids, former = compact(result.read(**where)[0])  # type: ignore[arg-type]
+    colours = COLOURS[former % len(COLOURS)]
     stream = io.BytesIO()
     Image.fromarray(outlined(grey, ids, colours=colours)).save(stream, format="PNG")
     return base64.b64encode(stream.getvalue()).decode()

@@ -1,8 +1,8 @@
 """What an unfinished run has done so far: a hidden folder beside the result, one file and one line for each block.
 
-`plan.json` says what the run is. `00012.npz` holds a block; it counts as done once a line of `done.*.jsonl` gives its
-hash, so nothing that a crash has cut short, or that was damaged since, is ever taken for a result. Each process writes
-lines of its own, so several may work on one result.
+`plan.json` says what the run is. `000012.npz.zst` holds a block; it counts as done once a line of `done.*.jsonl` gives
+its hash, so nothing that a crash has cut short, or that was damaged since, is ever taken for a result. Each process
+writes lines of its own, so several may work on one result.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_unetseg.images.atomic import remove, replacing, sync_file, sync_folder, temporary_name
+from napari_unetseg.images.atomic import remove, sync_file, sync_folder, temporary_name
 from napari_unetseg.images.budget import readable
 from napari_unetseg.schema.errors import InputError, JobError, UnetSegError
+from napari_unetseg.tasks import lock
 
 PLAN = "plan.json"
 WHOLE = "all"
@@ -69,7 +69,7 @@ class Work:
             work._check_locks(result)
             plan = work._agree({"settings": _as_stored(settings), "blocks": list(blocks)})
             work._check_settings(result, plan["settings"], settings=_as_stored(settings))
-            work._lock.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
+            lock.take(work._lock)
         work.blocks = tuple(plan["blocks"])
         work.reread()
         return work
@@ -100,8 +100,7 @@ class Work:
         data = _pack(buffer.getvalue())
         line = json.dumps({"block": number, "sha256": _digest(data), "plan": self._plan})
         with _explained(self.folder, needed=len(data)):
-            with replacing(self._file(number)) as temporary:
-                temporary.write_bytes(data)
+            _write(self._file(number), data)
             with self._lines.open("ab") as file:
                 file.write(f"\n{line}\n".encode())  # on a line of its own, should the one before have been cut short
             sync_file(self._lines)
@@ -120,15 +119,21 @@ class Work:
 
     def write_note(self, name: str, value: Any) -> None:
         """Keep a small fact that takes long to find out."""
-        with _explained(self.folder), replacing(self.folder / f"{name}.json") as temporary:
-            temporary.write_text(json.dumps(value), encoding="utf-8")
+        with _explained(self.folder):
+            _write(self.folder / f"{name}.json", json.dumps({"plan": self._plan, "value": value}).encode())
 
     def read_note(self, name: str) -> Any:
         """Return a fact that was kept, or none."""
         try:
-            return json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            note = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
+            return note["value"] if note["plan"] == self._plan else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    @property
+    def plan(self) -> str:
+        """The hash of the plan, by which those who take part can tell that it is still the same."""
+        return self._plan
 
     def release(self) -> None:
         """Let others go on with the work."""
@@ -162,6 +167,11 @@ class Work:
             return None
 
     def _check_settings(self, result: Path, before: dict[str, Any], *, settings: dict[str, Any]) -> None:
+        if before.get("image") != settings.get("image"):
+            raise InputError(
+                f"{result}: the image has changed since its unfinished run; pass --overwrite, or remove {self.folder}, "
+                "to begin anew"
+            )
         differences = [
             f"{name} {before.get(name)!r}, now {settings.get(name)!r}"
             for name in sorted({*before, *settings})
@@ -174,18 +184,13 @@ class Work:
             )
 
     def _check_locks(self, result: Path) -> None:
-        """Refuse a second writer; a lock of a process that is gone counts for nothing."""
+        """Refuse a second writer."""
         whole = self.folder / f"lock.{WHOLE}"
         locks = sorted(self.folder.glob("lock.*")) if self._lock == whole else [self._lock, whole]
-        for lock in locks:
-            try:
-                holder = json.loads(lock.read_text(encoding="utf-8"))
-                host, process = str(holder["host"]), int(holder["pid"])
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
-            if host != socket.gethostname() or (process != os.getpid() and _is_alive(process)):
-                who = f"process {process} on {host}"
-                raise InputError(f"{result}: {who} is writing it; let it finish, or remove {lock} if it is gone")
+        for path in locks:
+            holder = lock.holder_of(path)
+            if holder:
+                raise InputError(f"{result}: {holder} is writing it; let it finish, or remove {path} if it is gone")
 
     def _read_lines(self) -> dict[int, set[str]]:
         found: dict[int, set[str]] = {}
@@ -231,6 +236,17 @@ def _explained(folder: Path, *, needed: int = 0, kind: type[UnetSegError] = JobE
         ) from error
 
 
+def _write(path: Path, data: bytes) -> None:
+    """Write a file in one step; other processes may be at the same, each under a name of its own."""
+    draft = temporary_name(path)
+    try:
+        draft.write_bytes(data)
+        sync_file(draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def _link(draft: Path, path: Path) -> None:
     """Give a draft its name, unless another process was quicker."""
     try:
@@ -261,26 +277,3 @@ def _unpack(data: bytes) -> bytes:
     from imagecodecs import zstd_decode
 
     return bytes(zstd_decode(data))
-
-
-def _is_alive(process: int) -> bool:
-    if os.name != "posix":
-        return _is_alive_on_windows(process)
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _is_alive_on_windows(process: int) -> bool:
-    """Ask for a handle: there, a signal 0 would be a Ctrl-C."""
-    import ctypes
-
-    kernel: Any = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]  # on Windows only
-    handle = kernel.OpenProcess(0x1000, False, process)  # the right to ask, no more
-    if handle:
-        kernel.CloseHandle(handle)
-    return bool(handle)

@@ -1,0 +1,173 @@
+"""Segment one image file into its results: at once, block by block, on a cluster, or one shard of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_unetseg.images.atomic import remove
+from napari_unetseg.images.axes import label_axes
+from napari_unetseg.images.read import open_image
+from napari_unetseg.images.results import Format, Result
+from napari_unetseg.images.source import ImageSource
+from napari_unetseg.images.write import LabelWriter, write_text
+from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.events import Event, Note, Saved
+from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks import blockwise, segment
+from napari_unetseg.tasks import cluster as clusters
+from napari_unetseg.tasks import device as devices
+from napari_unetseg.tasks.frames import choose_channels
+from napari_unetseg.tasks.layout import Layout, lay_out
+from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.report import picture_of
+from napari_unetseg.tasks.segment import Segmentation
+from napari_unetseg.tasks.work import WHOLE, Work, folder_of
+
+
+@dataclass(frozen=True, slots=True)
+class FileJob:
+    """What is the same for every file."""
+
+    model: Model
+    axes: str | None
+    channels: Sequence[int] | None
+    tiling: TilingConfig | None
+    decoding: DecodingConfig
+    format: Format
+    memory: int
+    predictor: Predictor
+    resume: bool
+    shard: tuple[int, int] | None
+    cluster: str | None
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides on the labels, in words that can be compared; tile and device do not."""
+        card = self.model.card
+        tiling = self.tiling or TilingConfig()
+        dtype = devices.choose_dtype(tiling.precision, device=devices.choose_device(tiling.device))
+        return {
+            "model": f"{card.name} {card.sha256[:12]}".strip(),
+            "axes": None if self.axes is None else self.axes.upper(),
+            "channels": None if self.channels is None else list(self.channels),
+            "precision": str(dtype).removeprefix("torch."),
+            **self.decoding.model_dump(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What is told of an image: number of objects, axes as they were read, and a picture."""
+
+    objects: int
+    axes: str
+    picture: str
+
+
+def segment_file(
+    path: Path, *, place: Result, job: FileJob, image: str, number: int, note_down: Callable[[], None]
+) -> Generator[Event, None, Done | None]:
+    """Write the results of an image, and return what to tell of it; none while other shards have blocks to do.
+
+    `image` is the file's fingerprint, `number` its place in the batch. `note_down` is called when the labels are in
+    place, and the table is written last: with it the result counts as complete.
+    """
+    source = open_image(path, axes=job.axes)
+    letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
+    shape = tuple(source.sizes[letter] for letter in letters)
+    place.table.unlink(missing_ok=True)
+
+    def open_writer() -> LabelWriter:
+        return LabelWriter(
+            place.labels, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
+        )
+
+    work = _begin(source, place=place, job=job, image=image)
+    try:
+        if work is None:
+            result = yield from _at_once(source, job=job, open_writer=open_writer)
+        elif job.shard is not None:
+            yield from _share(source, work=work, job=job, number=number)
+            return None
+        else:
+            result = yield from _blocks(source, work=work, job=job, open_writer=open_writer)
+        yield Saved(place.labels)
+        note_down()
+        write_text(place.table, result.table.to_csv(index=False))
+        remove(folder_of(place.labels))
+    finally:
+        if work is not None:
+            work.release()
+    yield Saved(place.table)
+    axes = f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
+    channel = choose_channels(source, model=job.model, channels=job.channels)[0]
+    return Done(result.objects, axes, picture_of(source, place.labels, table=result.table, channel=channel))
+
+
+def _begin(source: ImageSource, *, place: Result, job: FileJob, image: str) -> Work | None:
+    """Return the work on an image; none where there is nothing to join, share or go on with."""
+    channels = choose_channels(source, model=job.model, channels=job.channels)
+    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory)
+    if len(layout) == 1 and job.shard is None and not folder_of(place.labels).exists():
+        return None
+    name = WHOLE if job.shard is None else f"{job.shard[0]}-{job.shard[1]}"
+    settings = {**job.settings(), "image": image}
+    is_shared = job.resume or job.shard is not None
+    return Work.begin(place.labels, settings=settings, blocks=layout.counts, resume=is_shared, shard=name)
+
+
+def _at_once(
+    source: ImageSource, *, job: FileJob, open_writer: Callable[[], LabelWriter]
+) -> Generator[Event, None, Segmentation]:
+    with open_writer() as writer:
+        return (
+            yield from segment.run(
+                source,
+                model=job.model,
+                decoding=job.decoding,
+                channels=job.channels,
+                writer=writer,
+                predictor=job.predictor,
+            )
+        )
+
+
+def _blocks(
+    source: ImageSource, *, work: Work, job: FileJob, open_writer: Callable[[], LabelWriter]
+) -> Generator[Event, None, Segmentation]:
+    blocks, layout = _blocks_of(source, work=work, job=job)
+    yield from _notes(blocks, layout, done=len(work.done), given=job.channels)
+    if job.cluster is not None:
+        yield from clusters.compute(blocks, work=work, layout=layout, address=job.cluster)
+    return (yield from blockwise.run(blocks, work=work, layout=layout, open_writer=open_writer))
+
+
+def _share(source: ImageSource, *, work: Work, job: FileJob, number: int) -> Generator[Event, None, None]:
+    """Do the blocks of this shard; those of the next image begin with the next shard."""
+    assert job.shard is not None
+    index, count = job.shard
+    blocks, layout = _blocks_of(source, work=work, job=job)
+    mine = [one for one in blockwise.missing(work, layout) if (one + number) % count == index % count]
+    yield from _notes(blocks, layout, done=len(work.done), given=job.channels)
+    yield from blockwise.compute(blocks, work=work, layout=layout, todo=mine)
+
+
+def _blocks_of(source: ImageSource, *, work: Work, job: FileJob) -> tuple[blockwise.Job, Layout]:
+    channels = choose_channels(source, model=job.model, channels=job.channels)
+    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory, counts=work.blocks)
+    return blockwise.Job(source, job.model, job.predictor, job.decoding, channels, job.memory), layout
+
+
+def _notes(
+    blocks: blockwise.Job, layout: Layout, *, done: int, given: Sequence[int] | None
+) -> Generator[Event, None, None]:
+    name = blocks.source.name
+    if given is None and len(blocks.channels) < blocks.source.sizes["C"]:
+        yield Note(f"{name}: its colours are equal, taken as grey")
+    yield from segment.notes_of(blocks.source, model=blocks.model, decoding=blocks.decoding)
+    yield from blockwise.advice(blocks, layout)
+    if done:
+        yield Note(f"{name}: {done} of {counted(len(layout), 'block')} are done already")
