@@ -53,7 +53,8 @@ def measure_objects(
         columns[f"intensity_mean_{name}"] = np.bincount(index, weights=values, minlength=count) / size
         for statistic, reduce, start in (("min", np.minimum, np.inf), ("max", np.maximum, -np.inf)):
             extreme = np.full(count, start)
-            reduce.at(extreme, index, values)
+            with np.errstate(invalid="ignore"):  # a pixel that is not finite makes the whole NaN
+                reduce.at(extreme, index, values)
             columns[f"intensity_{statistic}_{name}"] = extreme
     leading = {name: np.full(count, value, dtype=np.int64) for name, value in (position or {}).items()}
     return with_derived(pd.DataFrame({**leading, **columns}), axes=axes, scale=scale, leading=tuple(leading))
