@@ -140,10 +140,10 @@ def _client(address: str) -> Iterator[Any]:
 
 def check_address(address: str) -> None:
     """Refuse at once what cannot be a cluster."""
-    if importlib.util.find_spec("distributed") is None:
-        raise InputError("--cluster needs dask.distributed: pip install distributed")
     if address.startswith(LOCAL):
         _count(address)
+    if importlib.util.find_spec("distributed") is None:
+        raise InputError("--cluster needs dask.distributed: pip install distributed")
 
 
 def _count(address: str) -> int:
