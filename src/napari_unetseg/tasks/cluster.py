@@ -11,6 +11,7 @@ import importlib.util
 import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -69,14 +70,19 @@ def compute(job: Job, *, work: Work, layout: Layout, address: str) -> Generator[
     with _client(address) as client:
         order = _order(job, work=work, layout=layout, address=address)
         waiting = {client.submit(_do, order, number, pure=False): number for number in todo}
+        lost: dict[int, int] = {}
         try:
             while waiting:
                 yield TileDone(before, total, job.source.name)
                 for future in _finished(list(waiting)):
                     number = waiting.pop(future)
-                    before += job.tiles_of(layout.at(number)[1])
-                    if future.status != "finished":
-                        failed.append((number, future.exception()))
+                    if future.status == "finished":
+                        before += job.tiles_of(layout.at(number)[1])
+                    elif future.status == "error" or lost.get(number, 0) == DEATHS:
+                        failed.append((number, future.exception() or JobError(f"it was {future.status}")))
+                    else:  # its worker was restarted by somebody
+                        lost[number] = lost.get(number, 0) + 1
+                        waiting[client.submit(_do, order, number, pure=False)] = number
         finally:
             client.cancel(list(waiting))
     work.reread()
@@ -162,6 +168,8 @@ def _finished(futures: Sequence[Any]) -> list[Any]:
         return list(wait(futures, timeout=WAIT, return_when="FIRST_COMPLETED").done)
     except TimeoutError:
         return []
+    except CancelledError:
+        return [future for future in futures if future.status != "pending"]
 
 
 _one_at_a_time = threading.Lock()
