@@ -136,6 +136,11 @@ def choose_tile(
     return tuple(divisor)
 
 
+def volume(region: tuple[slice, ...]) -> int:
+    """Return the number of pixels of a region."""
+    return math.prod(part.stop - part.start for part in region)
+
+
 def mirror(positions: npt.NDArray[np.intp], *, length: int) -> npt.NDArray[np.intp]:
     """Return the index in `0..length-1` that each position shows: reflected, the border pixel not doubled."""
     period = max(2 * (length - 1), 1)

@@ -7,7 +7,6 @@ but for lines between touching cells in pieces of foreground larger than what a 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +20,7 @@ from napari_unetseg.images.blocks import Block, within
 from napari_unetseg.images.budget import readable
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.images.source import ImageSource
-from napari_unetseg.images.tiles import TilePlan
+from napari_unetseg.images.tiles import TilePlan, volume
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.labels.blocks import part_of
 from napari_unetseg.labels.decode import decode
@@ -50,6 +49,7 @@ Result = TypeVar("Result")
 SAMPLE = 8
 """Blocks by which the work is judged."""
 WASTEFUL = 4
+"""Times a pixel is read, from which more memory is advised."""
 ASSEMBLING = 0.02
 """The share of the progress bar that is left for joining the blocks."""
 WAIT = 0.5  # seconds between two signs of life while a block is decoded
@@ -220,10 +220,9 @@ def advice(job: Job, layout: Layout) -> Iterator[Note]:
     if count == 1:
         return
     yield Note(f"{name}: {' x '.join(map(str, layout.shape))} pixels are cut into {counted(count, 'block')}")
-    read = 0
-    for block in layout.blocks[: min(count, SAMPLE)]:
-        read += sum(math.prod(side.stop - side.start for side in tile.read) for tile in job.plan(block).tiles)
-    cores = sum(math.prod(side.stop - side.start for side in block.core) for block in layout.blocks[:SAMPLE])
+    judged = layout.blocks[:SAMPLE]
+    read = sum(volume(tile.read) for block in judged for tile in job.plan(block).tiles)
+    cores = sum(volume(block.core) for block in judged)
     if read > WASTEFUL * cores:
         yield Note(
             f"{name}: within {readable(job.memory)} of memory the network reads every pixel {read / cores:.0f} times, "

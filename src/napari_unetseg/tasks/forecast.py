@@ -13,7 +13,7 @@ from napari_unetseg.images import normalize
 from napari_unetseg.images.budget import available_memory, readable
 from napari_unetseg.images.simulate import simulate
 from napari_unetseg.images.source import ImageSource
-from napari_unetseg.images.tiles import Tile, TilePlan
+from napari_unetseg.images.tiles import Tile, TilePlan, volume
 from napari_unetseg.labels.decode import decode
 from napari_unetseg.labels.measure import measure_objects
 from napari_unetseg.networks.network import Network
@@ -94,7 +94,7 @@ def calibrate(predictor: Predictor, *, model: Model) -> Generator[Event, None, P
     whole, middle = (_single_tile(shape, network=network, is_cropped=is_cropped) for is_cropped in (False, True))
     all_written, maps = yield from _time(predictor, image, plan=whole)
     part_written, _ = yield from _time(predictor, image, plan=middle)
-    saved = pixels - _volume(middle.tiles[0].write)
+    saved = pixels - volume(middle.tiles[0].write)
     written = min(max(0.0, (all_written - part_written) / max(1, saved)), all_written / pixels)
 
     began = time.perf_counter()
@@ -153,7 +153,7 @@ def _single_tile(shape: tuple[int, ...], *, network: Network, is_cropped: bool) 
 
 
 def _seconds(plan: TilePlan, *, pace: Pace) -> float:
-    return sum(pace.read * _volume(tile.read) + pace.written * _volume(tile.write) for tile in plan.tiles)
+    return sum(pace.read * volume(tile.read) + pace.written * volume(tile.write) for tile in plan.tiles)
 
 
 def _network_bytes(predictor: Predictor, *, plan: TilePlan, model: Model) -> int:
@@ -161,12 +161,8 @@ def _network_bytes(predictor: Predictor, *, plan: TilePlan, model: Model) -> int
     weights = 4 * sum(value.numel() for value in model.network.parameters())
     if predictor.device.type == "cuda":
         return weights
-    window = max(_volume(tile.read) for tile in plan.tiles)
+    window = max(volume(tile.read) for tile in plan.tiles)
     return 2 * weights + round(window * predictor.bytes_per_pixel()) * predictor.batch
-
-
-def _volume(region: tuple[slice, ...]) -> int:
-    return math.prod(part.stop - part.start for part in region)
 
 
 def _round_up(shape: tuple[int, ...], divisor: tuple[int, ...]) -> tuple[int, ...]:
