@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_unetseg.labels.clean import drop_small, fill_holes, renumber
+from napari_unetseg.labels.clean import fill_holes, renumber
 
 
 def test_hole_of_one_object_is_filled_and_others_stay():
@@ -48,16 +48,17 @@ def test_nothing_to_fill(labels):
     np.testing.assert_array_equal(fill_holes(labels), labels)
 
 
-def test_drop_small_keeps_the_size_itself():
-    labels = np.array([[1, 2, 2, 0, 3, 3, 3]], np.int32)
-    np.testing.assert_array_equal(drop_small(labels, min_size=2), [[0, 2, 2, 0, 3, 3, 3]])
-    np.testing.assert_array_equal(drop_small(labels, min_size=0), labels)
-    assert not drop_small(labels, min_size=4).any()
-
-
 def test_renumber_follows_the_raster():
     numbered = renumber(np.array([[0, 7, 7], [2, 2, 7], [9, 0, 2]], np.int32))
     assert numbered.dtype == np.uint32
     np.testing.assert_array_equal(numbered, [[0, 1, 1], [2, 2, 1], [3, 0, 2]])
     np.testing.assert_array_equal(renumber(numbered), numbered)
     assert renumber(np.zeros((0, 3), np.int32)).shape == (0, 3)
+
+
+def test_renumber_leaves_out_what_is_not_kept():
+    labels = np.array([[0, 7, 7], [2, 2, 7], [9, 0, 2]], np.int32)
+    is_kept = np.ones(10, bool)
+    is_kept[7] = False
+    np.testing.assert_array_equal(renumber(labels, is_kept=is_kept), [[0, 0, 0], [1, 1, 0], [2, 0, 1]])
+    assert not renumber(labels, is_kept=np.zeros(10, bool)).any()

@@ -44,6 +44,8 @@ class TilePlan:
     tiles: tuple[Tile, ...]
     inside: tuple[slice, ...]
     """The part of the image that the tiles write: all of it, or the middle of a window whose rim is context."""
+    at_once: int = 1
+    """Tiles for which there is memory at the same time."""
 
     @property
     def written(self) -> tuple[int, ...]:

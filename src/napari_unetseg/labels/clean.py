@@ -1,31 +1,13 @@
-"""Tidy label maps: drop objects, fill holes, number in raster order."""
+"""Tidy label maps: fill holes, number in raster order without what is to be dropped."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-
-NOBODY = np.zeros(0, np.intp)
-
-
-def drop_small(labels: NDArray[Any], *, min_size: int, spared: NDArray[Any] = NOBODY) -> NDArray[Any]:
-    """Return labels without the objects of fewer than `min_size` pixels; the ids `spared` stay."""
-    if min_size <= 1 or not labels.size:
-        return labels
-    is_kept = np.bincount(labels.ravel()) >= min_size
-    is_kept[spared] = True
-    return keep_only(labels, is_kept)
-
-
-def keep_only(labels: NDArray[Any], is_kept: NDArray[np.bool_]) -> NDArray[Any]:
-    """Return labels without the objects whose id `is_kept` says no to."""
-    if is_kept[1:].all():
-        return labels
-    kept: NDArray[Any] = np.where(is_kept, np.arange(len(is_kept)), 0).astype(labels.dtype)[labels]
-    return kept
 
 
 def fill_holes(labels: NDArray[Any]) -> NDArray[Any]:
@@ -45,29 +27,34 @@ def fill_holes(labels: NDArray[Any]) -> NDArray[Any]:
         is_open[holes.take([0, -1], axis=axis)] = True
     if is_open.all():
         return labels
+    where = np.flatnonzero(~is_open[holes])  # none at the edge of the image, so all have neighbours
+    hole = holes.ravel()[where]
     lowest = np.full(count + 1, np.iinfo(labels.dtype).max, dtype=labels.dtype)
     highest = np.zeros(count + 1, dtype=labels.dtype)
     for axis in range(labels.ndim):
-        moved, moved_holes = labels.swapaxes(0, axis), holes.swapaxes(0, axis)
-        for here, there in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
-            edge = np.nonzero((moved_holes[here] > 0) & (moved[there] > 0))
-            hole, label = moved_holes[here][edge], moved[there][edge]
-            np.minimum.at(lowest, hole, label)
-            np.maximum.at(highest, hole, label)
-    owner = np.where(~is_open & (lowest == highest), highest, 0).astype(labels.dtype)
-    if not owner.any():
-        return labels
-    return np.where(holes > 0, owner[holes], labels)
+        stride = math.prod(labels.shape[axis + 1 :])
+        for step in (-stride, stride):
+            beside = labels.ravel()[where + step]
+            np.maximum.at(highest, hole, beside)
+            np.minimum.at(lowest, hole[beside > 0], beside[beside > 0])
+    owner = np.where(lowest == highest, highest, 0)
+    filled = labels.copy()
+    filled.ravel()[where] = owner[hole]
+    return filled
 
 
-def renumber(labels: NDArray[Any]) -> NDArray[np.uint32]:
-    """Return labels numbered 1..n in the order in which a raster scan meets them."""
+def renumber(labels: NDArray[Any], *, is_kept: NDArray[np.bool_] | None = None) -> NDArray[np.uint32]:
+    """Return labels numbered 1..n in the order in which a raster scan meets them.
+
+    Without the objects whose id `is_kept` says no to, if given.
+    """
     where = np.flatnonzero(labels)
     found = labels.ravel()[where]
     # Written backwards, so that the first pixel of each object is what remains.
     first = np.full(int(found.max(initial=0)) + 1, -1, dtype=np.intp)
     first[found[::-1]] = where[::-1]
-    ids = np.flatnonzero(first >= 0)
+    is_left = first >= 0 if is_kept is None else (first >= 0) & is_kept
+    ids = np.flatnonzero(is_left)
     table = np.zeros(len(first), dtype=np.uint32)
     table[ids[np.argsort(first[ids])]] = np.arange(1, len(ids) + 1)
     return np.ascontiguousarray(table[labels])

@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.segmentation import watershed
 
-from napari_unetseg.labels.clean import drop_small, fill_holes, keep_only, renumber
+from napari_unetseg.labels.clean import fill_holes, renumber
 from napari_unetseg.labels.confidence import confidence
-from napari_unetseg.labels.ids import OpenSides, ids_at, object_boxes
+from napari_unetseg.labels.flood import DEEP, flood
+from napari_unetseg.labels.ids import OpenSides, ids_at
 from napari_unetseg.schema.config import DecodingConfig, TargetConfig, TargetKind
 from napari_unetseg.schema.errors import InputError, JobError
-
-LEVELS = 255
-"""Steps of the landscape that is flooded; few enough for bytes, which are faster than floats."""
 
 
 def decode(
@@ -34,17 +31,12 @@ def decode(
     score = seed_score(probability, kind=target.kind)
     pieces, count = _label(foreground)
     seeds, seed_count = _label(foreground & (score > config.seed_threshold))
-    seeds, seed_count = _drop_small_seeds(seeds, seed_count, pieces, piece_count=count, min_seed=config.min_seed)
-    labels = _grow(pieces, seeds, score, piece_count=count, seed_count=seed_count)
-    cut = ids_at(labels, open_sides)
-    labels = drop_small(labels, min_size=config.min_size, spared=cut)
-    if config.min_confidence:
-        is_sure = confidence(labels, probability) >= config.min_confidence
-        is_sure[cut] = True
-        labels = keep_only(labels, is_sure)
-    if config.fill_holes:
-        labels = fill_holes(labels)
-    return renumber(labels)
+    seeds, piece_of_seed = _drop_small_seeds(seeds, seed_count, pieces, piece_count=count, min_seed=config.min_seed)
+    labels = _grow(pieces, seeds, score, piece_count=count, piece_of_seed=piece_of_seed)
+    is_kept = _is_kept(labels, probability, config=config)
+    is_kept[ids_at(labels, open_sides)] = True
+    numbered = renumber(labels, is_kept=is_kept)
+    return fill_holes(numbered) if config.fill_holes else numbered
 
 
 def seed_score(probability: NDArray[Any], *, kind: TargetKind) -> NDArray[np.float32]:
@@ -84,23 +76,24 @@ def _label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
 
 def _drop_small_seeds(
     seeds: NDArray[np.int32], seed_count: int, pieces: NDArray[np.int32], *, piece_count: int, min_seed: int
-) -> tuple[NDArray[np.int32], int]:
-    """Drop seeds of fewer than `min_seed` pixels but for the largest of each piece: specks must split no object."""
-    if min_seed < 2 or not seed_count:
-        return seeds, seed_count
+) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Drop seeds of fewer than `min_seed` pixels but for the largest of each piece: specks must split no object.
+
+    Return the seeds, and for each the piece it lies in.
+    """
     where = np.flatnonzero(seeds)
     seed_of_pixel = seeds.ravel()[where]
-    size = np.bincount(seed_of_pixel, minlength=seed_count + 1)
     piece_of_seed = np.zeros(seed_count + 1, dtype=np.intp)
     piece_of_seed[seed_of_pixel] = pieces.ravel()[where]
+    size = np.bincount(seed_of_pixel, minlength=seed_count + 1)
     largest = np.zeros(piece_count + 1, dtype=np.intp)
     np.maximum.at(largest, piece_of_seed[1:], size[1:])
     is_kept = (size >= min_seed) | (size == largest[piece_of_seed])
-    is_kept[0] = False
-    table = np.cumsum(is_kept, dtype=np.int32)
-    kept_count = int(table[-1])
-    table[~is_kept] = 0
-    return (seeds, seed_count) if kept_count == seed_count else (table[seeds], kept_count)
+    is_kept[0] = True
+    if is_kept.all():
+        return seeds, piece_of_seed
+    table = np.where(is_kept, np.cumsum(is_kept) - 1, 0).astype(np.int32)
+    return table[seeds], piece_of_seed[is_kept]
 
 
 def _grow(
@@ -109,31 +102,30 @@ def _grow(
     score: NDArray[np.float32],
     *,
     piece_count: int,
-    seed_count: int,
+    piece_of_seed: NDArray[np.intp],
 ) -> NDArray[np.int32]:
     """Give every pixel of a piece to one of its seeds; a piece without a seed gets a number after the last seed."""
-    piece_of_seed = np.zeros(seed_count + 1, dtype=np.intp)
-    where = np.flatnonzero(seeds)
-    piece_of_seed[seeds.ravel()[where]] = pieces.ravel()[where]
-    seeds_in = np.bincount(piece_of_seed[1:], minlength=piece_count + 1)
-
+    seed_count = len(piece_of_seed) - 1
     owner = np.arange(seed_count, seed_count + piece_count + 1, dtype=np.int32)
     owner[0] = 0
     owner[piece_of_seed[1:]] = np.arange(1, seed_count + 1, dtype=np.int32)
     labels = owner[pieces]
-    boxes = object_boxes(pieces) if (seeds_in > 1).any() else []
-    for piece in np.flatnonzero(seeds_in > 1):
-        box = boxes[piece - 1]
-        is_inside = pieces[box] == piece
-        labels[box][is_inside] = _flood(score[box], np.where(is_inside, seeds[box], 0), is_inside)[is_inside]
+    is_shared = np.bincount(piece_of_seed[1:], minlength=piece_count + 1) > 1
+    if is_shared.any():
+        is_inside = is_shared[pieces]
+        np.copyto(labels, flood(_landscape(score), seeds, is_inside), where=is_inside)
     return labels
 
 
-def _flood(score: NDArray[np.float32], seeds: NDArray[np.int32], is_inside: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Grow seeds over a piece from high scores to low ones (watershed; two fronts meet where the score is lowest)."""
-    landscape = np.rint(LEVELS * (1 - np.clip(score, 0, 1))).astype(np.uint8)
-    # The inside of a seed has nothing to flood: left out, most pixels never enter the queue.
-    is_core = ndimage.binary_erosion(seeds, border_value=1)
-    markers = np.where(is_core, 0, seeds)
-    flooded = watershed(landscape, markers, mask=is_inside & ~is_core)  # type: ignore[no-untyped-call]
-    return np.where(is_core, seeds, flooded)
+def _landscape(score: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return what is flooded: low where the score is high, so that two fronts meet where it is lowest."""
+    levels: NDArray[np.uint8] = np.rint(DEEP * (1 - np.clip(score, 0, 1))).astype(np.uint8)
+    return levels
+
+
+def _is_kept(labels: NDArray[np.int32], probability: NDArray[Any], *, config: DecodingConfig) -> NDArray[np.bool_]:
+    """Tell for each id whether its object is large and sure enough."""
+    is_kept: NDArray[np.bool_] = np.bincount(labels.ravel()) >= config.min_size
+    if config.min_confidence:
+        is_kept &= confidence(labels, probability) >= config.min_confidence
+    return is_kept

@@ -24,6 +24,8 @@ from napari_unetseg.tasks.segment import DECODE_BYTES
 
 EDGES = {2: (384, 384), 3: (32, 96, 96)}
 """Pixels of the calibration image: a second's work for the bundled model on two cores."""
+LARGE = {2: (4096, 4096), 3: (512, 512, 512)}
+"""An image of many tiles, by which is known how many are predicted side by side."""
 REPEATS = 3
 ENOUGH = 0.3  # seconds after which a pass is not repeated
 AMPLE = 2**62
@@ -91,9 +93,10 @@ def calibrate(predictor: Predictor, *, model: Model) -> Generator[Event, None, P
     contrast = time.perf_counter() - began
     image = np.repeat(image, channels, axis=0)
 
+    count = predictor.plan(LARGE[model.card.network.ndim]).at_once
     whole, middle = (_single_tile(shape, network=network, is_cropped=is_cropped) for is_cropped in (False, True))
-    all_written, maps = yield from _time(predictor, image, plan=whole)
-    part_written, _ = yield from _time(predictor, image, plan=middle)
+    all_written, maps = yield from _time(predictor, image, plan=whole, count=count)
+    part_written, _ = yield from _time(predictor, image, plan=middle, count=count)
     saved = pixels - volume(middle.tiles[0].write)
     written = min(max(0.0, (all_written - part_written) / max(1, saved)), all_written / pixels)
 
@@ -131,14 +134,18 @@ def forecast(source: ImageSource, *, predictor: Predictor, model: Model, pace: P
 
 
 def _time(
-    predictor: Predictor, image: np.ndarray, *, plan: TilePlan
+    predictor: Predictor, image: np.ndarray, *, plan: TilePlan, count: int
 ) -> Generator[Event, None, tuple[float, np.ndarray]]:
-    """Return the seconds of the fastest pass, and its maps: the first of a shape is slow, others may be disturbed."""
+    """Return the seconds a tile takes in the fastest pass, and its maps; the tile is predicted `count` times at once.
+
+    The first pass of a shape is slow, others may be disturbed.
+    """
+    plan = replace(plan, tiles=plan.tiles * count, at_once=count)
     times: list[float] = []
     while len(times) < 2 or (len(times) < REPEATS and sum(times) < ENOUGH):
         began = time.perf_counter()
         maps = yield from predictor.predict(image, plan=plan)
-        times.append(time.perf_counter() - began)
+        times.append((time.perf_counter() - began) / count)
     return min(times), maps
 
 
@@ -162,7 +169,7 @@ def _network_bytes(predictor: Predictor, *, plan: TilePlan, model: Model) -> int
     if predictor.device.type == "cuda":
         return weights
     window = max(volume(tile.read) for tile in plan.tiles)
-    return 2 * weights + round(window * predictor.bytes_per_pixel()) * predictor.batch
+    return 2 * weights + round(window * predictor.bytes_per_pixel()) * predictor.batch * plan.at_once
 
 
 def _round_up(shape: tuple[int, ...], divisor: tuple[int, ...]) -> tuple[int, ...]:

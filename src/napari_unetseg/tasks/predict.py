@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.schema.events import TileDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import device as devices
+from napari_unetseg.tasks.streams import side_by_side
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +84,7 @@ class Predictor:
         plan = self.plan(image.shape[1:]) if plan is None else plan
         probability = np.empty((self.target.out_channels, *plan.written), np.float32) if out is None else out
         done = 0
-        for group in _groups(plan.tiles, size=self.batch):
-            self._predict_group(image, plan=plan, group=group, out=probability)
+        for group in self._finished(image, plan=plan, out=probability):
             done += len(group)
             yield TileDone(done=done, total=len(plan.tiles))
         return probability
@@ -93,19 +94,27 @@ class Predictor:
     ) -> TilePlan:
         """Return the tiles for an image of `shape` ([Z,] Y, X), or for the part `inside` it.
 
-        Each takes `budget` bytes at most; none: what is free.
+        Those in the works at the same time take `budget` bytes at most; none: a third of what is free.
         """
         network = self._source
+        if budget is None:
+            budget = devices.free_memory(self.device) // 3 // self.batch
         written = shape if inside is None else tuple(side.stop - side.start for side in inside)
         tile = self._tile(written, budget=budget)
-        return tiles.plan(shape, tile=tile, halo=network.halo, divisor=network.divisor, inside=inside)
+        plan = tiles.plan(shape, tile=tile, halo=network.halo, divisor=network.divisor, inside=inside)
+        return replace(plan, at_once=self._at_once(plan, budget=budget))
 
-    def _tile(self, shape: tuple[int, ...], *, budget: int | None) -> tuple[int, ...]:
+    def _at_once(self, plan: TilePlan, *, budget: int) -> int:
+        """Return how many tiles are predicted side by side: on a CPU, as many as there are threads and memory for."""
+        if self.device.type != "cpu":
+            return 1
+        largest = max(tiles.volume(tile.read) for tile in plan.tiles) * self.bytes_per_pixel() * self.batch
+        return max(1, min(torch.get_num_threads(), len(plan.tiles), int(budget // largest)))
+
+    def _tile(self, shape: tuple[int, ...], *, budget: int) -> tuple[int, ...]:
         network = self._source
         if not network.is_tile_exact:
             return self._whole(shape)
-        if budget is None:
-            budget = devices.free_memory(self.device) // 3 // self.batch
         largest = self.tiling.tile or (1024 if self.device.type == "cuda" else LARGEST_ON_CPU)
         if self.tiling.tile is not None:
             for edge in network.divisor:
@@ -143,6 +152,20 @@ class Predictor:
         if self.dtype is torch.bfloat16:
             network = fold_batch_norm(self._source).to(torch.bfloat16)
         self._network = devices.place(network, device=self.device)
+
+    def _finished(self, image: np.ndarray, *, plan: TilePlan, out: np.ndarray) -> Generator[Sequence[Tile], None, None]:
+        """Predict all tiles, and yield each group of them that is finished."""
+        groups = _groups(plan.tiles, size=self.batch)
+
+        def predict(group: Sequence[Tile]) -> None:
+            self._predict_group(image, plan=plan, group=group, out=out)
+
+        if plan.at_once > 1 and self.device.type == "cpu":
+            yield from side_by_side(predict, groups, count=plan.at_once)
+            return
+        for group in groups:
+            predict(group)
+            yield group
 
     def _predict_group(self, image: np.ndarray, *, plan: TilePlan, group: Sequence[Tile], out: np.ndarray) -> None:
         """Predict tiles of one shape; out of memory, divide the group, then the tile, then fall back to the CPU."""

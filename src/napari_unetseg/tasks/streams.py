@@ -1,0 +1,54 @@
+"""Do several pieces of work at once on a CPU: with a tile each, cores need not wait for each other.
+
+That saves a fifth of a wide network's time, and more where another thread decodes meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+
+
+def side_by_side(work: Callable[[Item], None], items: Iterable[Item], *, count: int) -> Generator[Item, None, None]:
+    """Do `work` on all items, `count` at a time with an equal share of torch's threads; yield them in their order.
+
+    Closed early, it returns once what was begun has ended, so that nothing is written afterwards.
+    """
+    threads = torch.get_num_threads()
+    queue, begun = iter(items), deque[tuple[Item, Future[None]]]()
+    with ThreadPoolExecutor(count, "unetseg tile") as pool:
+        _share_threads(pool, count=count, each=max(1, threads // count))
+        torch.set_num_threads(threads)  # of this thread, and what threads yet to come begin with
+        try:
+            while True:
+                for item in islice(queue, 2 * count - len(begun)):  # twice as many, so that none waits for the oldest
+                    begun.append((item, pool.submit(work, item)))
+                if not begun:
+                    return
+                item, future = begun.popleft()
+                future.result()
+                yield item
+        finally:
+            for _, future in begun:
+                future.cancel()
+
+
+def _share_threads(pool: ThreadPoolExecutor, *, count: int, each: int) -> None:
+    """Let each thread of the pool compute with `each` threads of torch."""
+    all_here = threading.Barrier(count)
+
+    def begin() -> None:
+        torch.set_num_threads(each)
+        torch.get_num_threads()  # a thread takes over the number of the last one that set it when it first asks
+        all_here.wait()
+
+    for future in [pool.submit(begin) for _ in range(count)]:
+        future.result()
