@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_unetseg.images.blocks import cut, within
 from napari_unetseg.labels.blocks import Part, join_blocks, part_of
-from napari_unetseg.labels.clean import renumber
+from napari_unetseg.labels.clean import raster_order
 
 
 def _parts(labels, *, counts, margin):
@@ -39,7 +39,13 @@ def _decoded(labels):
     for index in np.unique(labels[labels > 0]):
         part, _ = ndimage.label(labels == index)
         pieces[part > 0] = part[part > 0] + pieces.max()
-    return renumber(pieces)
+    return _renumbered(pieces)
+
+
+def _renumbered(labels):
+    """Number the objects 1..n as a raster scan meets them."""
+    ids = labels[labels > 0]
+    return raster_order(ids, is_kept=np.arange(labels.max() + 1) > 0)[labels]
 
 
 def _neighbours(blocks):
@@ -183,7 +189,7 @@ def test_objects_on_an_open_side_are_cut(axis, end, expected) -> None:
 
 
 def test_nothing_is_cut_where_no_side_is_open() -> None:
-    labels = renumber(_boxes(20, 20, count=12, longest=9, seed=0))
+    labels = _renumbered(_boxes(20, 20, count=12, longest=9, seed=0))
     part = part_of(labels, core=(slice(0, 20),) * 2, start=(0, 0), shape=(20, 20), open_sides=((False,) * 2,) * 2)
     assert not part.is_cut.any()
     assert part.faces == {}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_unetseg.labels.clean import fill_holes, renumber
+from napari_unetseg.labels.clean import fill_holes, raster_order
 
 
 def test_hole_of_one_object_is_filled_and_others_stay():
@@ -48,17 +48,12 @@ def test_nothing_to_fill(labels):
     np.testing.assert_array_equal(fill_holes(labels), labels)
 
 
-def test_renumber_follows_the_raster():
-    numbered = renumber(np.array([[0, 7, 7], [2, 2, 7], [9, 0, 2]], np.int32))
-    assert numbered.dtype == np.uint32
-    np.testing.assert_array_equal(numbered, [[0, 1, 1], [2, 2, 1], [3, 0, 2]])
-    np.testing.assert_array_equal(renumber(numbered), numbered)
-    assert renumber(np.zeros((0, 3), np.int32)).shape == (0, 3)
-
-
-def test_renumber_leaves_out_what_is_not_kept():
-    labels = np.array([[0, 7, 7], [2, 2, 7], [9, 0, 2]], np.int32)
-    is_kept = np.ones(10, bool)
-    is_kept[7] = False
-    np.testing.assert_array_equal(renumber(labels, is_kept=is_kept), [[0, 0, 0], [1, 1, 0], [2, 0, 1]])
-    assert not renumber(labels, is_kept=np.zeros(10, bool)).any()
+def test_raster_order_counts_as_the_ids_are_met():
+    ids = np.array([7, 7, 2, 2, 7, 9, 2], np.int32)
+    everything = np.ones(10, bool)
+    np.testing.assert_array_equal(raster_order(ids, is_kept=everything), [0, 0, 2, 0, 0, 0, 0, 1, 0, 3])
+    without = everything.copy()
+    without[7] = False
+    np.testing.assert_array_equal(raster_order(ids, is_kept=without), [0, 0, 1, 0, 0, 0, 0, 0, 0, 2])
+    assert raster_order(ids, is_kept=everything).dtype == np.uint32
+    assert not raster_order(ids[:0], is_kept=everything).any()

@@ -1,4 +1,4 @@
-"""Tidy label maps: fill holes, number in raster order without what is to be dropped."""
+"""Tidy label maps: fill holes, number objects in raster order."""
 
 from __future__ import annotations
 
@@ -43,18 +43,15 @@ def fill_holes(labels: NDArray[Any]) -> NDArray[Any]:
     return filled
 
 
-def renumber(labels: NDArray[Any], *, is_kept: NDArray[np.bool_] | None = None) -> NDArray[np.uint32]:
-    """Return labels numbered 1..n in the order in which a raster scan meets them.
+def raster_order(ids: NDArray[Any], *, is_kept: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """Return for each id its number 1..n in the order in which `ids`, the pixels in a raster scan, meet it.
 
-    Without the objects whose id `is_kept` says no to, if given.
+    0 for ids that are not there, and for those `is_kept` says no to.
     """
-    where = np.flatnonzero(labels)
-    found = labels.ravel()[where]
     # Written backwards, so that the first pixel of each object is what remains.
-    first = np.full(int(found.max(initial=0)) + 1, -1, dtype=np.intp)
-    first[found[::-1]] = where[::-1]
-    is_left = first >= 0 if is_kept is None else (first >= 0) & is_kept
-    ids = np.flatnonzero(is_left)
-    table = np.zeros(len(first), dtype=np.uint32)
-    table[ids[np.argsort(first[ids])]] = np.arange(1, len(ids) + 1)
-    return np.ascontiguousarray(table[labels])
+    first = np.full(len(is_kept), -1, dtype=np.intp)
+    first[ids[::-1]] = np.arange(len(ids))[::-1]
+    kept = np.flatnonzero((first >= 0) & is_kept)
+    table = np.zeros(len(is_kept), dtype=np.uint32)
+    table[kept[np.argsort(first[kept])]] = np.arange(1, len(kept) + 1)
+    return table

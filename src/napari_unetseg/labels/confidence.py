@@ -16,7 +16,10 @@ def confidence(labels: NDArray[Any], probability: NDArray[Any]) -> NDArray[np.fl
     """
     where = np.flatnonzero(labels)
     ids = labels.ravel()[where]
-    foreground = 1 - probability[0].ravel()[where].astype(np.float64)
-    count = int(ids.max(initial=0)) + 1
-    sums = np.bincount(ids, weights=foreground, minlength=count)
+    return mean_foreground(ids, probability[0].ravel()[where], count=int(ids.max(initial=0)) + 1)
+
+
+def mean_foreground(ids: NDArray[Any], background: NDArray[Any], *, count: int) -> NDArray[np.float32]:
+    """Return for each of `count` ids the mean of 1 - `background` over its pixels, all given pixel by pixel."""
+    sums = np.bincount(ids, weights=1 - background.astype(np.float64), minlength=count)
     return (sums / np.maximum(1, np.bincount(ids, minlength=count))).astype(np.float32)

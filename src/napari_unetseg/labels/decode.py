@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_unetseg.labels.clean import fill_holes, renumber
-from napari_unetseg.labels.confidence import confidence
+from napari_unetseg.labels.clean import fill_holes, raster_order
+from napari_unetseg.labels.confidence import mean_foreground
 from napari_unetseg.labels.flood import DEEP, flood
 from napari_unetseg.labels.ids import OpenSides, ids_at
 from napari_unetseg.schema.config import DecodingConfig, TargetConfig, TargetKind
@@ -33,9 +33,12 @@ def decode(
     seeds, seed_count = _label(foreground & (score > config.seed_threshold))
     seeds, piece_of_seed = _drop_small_seeds(seeds, seed_count, pieces, piece_count=count, min_seed=config.min_seed)
     labels = _grow(pieces, seeds, score, piece_count=count, piece_of_seed=piece_of_seed)
-    is_kept = _is_kept(labels, probability, config=config)
+    where = np.flatnonzero(foreground)
+    ids = labels.ravel()[where]
+    is_kept = _is_kept(ids, probability[0].ravel()[where], count=count + len(piece_of_seed), config=config)
     is_kept[ids_at(labels, open_sides)] = True
-    numbered = renumber(labels, is_kept=is_kept)
+    numbered = np.zeros(foreground.shape, np.uint32)
+    numbered.ravel()[where] = raster_order(ids, is_kept=is_kept)[ids]
     return fill_holes(numbered) if config.fill_holes else numbered
 
 
@@ -117,15 +120,17 @@ def _grow(
     return labels
 
 
-def _landscape(score: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _landscape(score: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Return what is flooded: low where the score is high, so that two fronts meet where it is lowest."""
-    levels: NDArray[np.uint8] = np.rint(DEEP * (1 - np.clip(score, 0, 1))).astype(np.uint8)
+    levels: NDArray[np.uint16] = np.rint(DEEP * (1 - np.clip(score, 0, 1))).astype(np.uint16)
     return levels
 
 
-def _is_kept(labels: NDArray[np.int32], probability: NDArray[Any], *, config: DecodingConfig) -> NDArray[np.bool_]:
-    """Tell for each id whether its object is large and sure enough."""
-    is_kept: NDArray[np.bool_] = np.bincount(labels.ravel()) >= config.min_size
+def _is_kept(
+    ids: NDArray[np.int32], background: NDArray[Any], *, count: int, config: DecodingConfig
+) -> NDArray[np.bool_]:
+    """Tell for each of `count` ids whether its object is large and sure enough, from its pixels."""
+    is_kept: NDArray[np.bool_] = np.bincount(ids, minlength=count) >= config.min_size
     if config.min_confidence:
-        is_kept &= confidence(labels, probability) >= config.min_confidence
+        is_kept &= mean_foreground(ids, background, count=count) >= config.min_confidence
     return is_kept

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DEEP = 255
+DEEP = 1023
 """The highest level."""
 
 
-def flood(landscape: NDArray[np.uint8], seeds: NDArray[np.int32], is_inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+def flood(landscape: NDArray[np.uint16], seeds: NDArray[np.int32], is_inside: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Grow seeds over all pixels inside that a path connects with them, low levels of the landscape first.
 
     A pixel takes the label of the neighbour (across a face) that was flooded first; of neighbours that were flooded in
@@ -52,7 +52,7 @@ def _bordered(array: NDArray[Any]) -> NDArray[Any]:
 def _steps(shape: tuple[int, ...]) -> list[int]:
     """Return how far away in the flat array the neighbours are to which a pixel gives its label.
 
-    Those behind come first: of a pixel with several such givers, the one before it in the raster wins.
+    Those behind come first: of several givers of a pixel, the one before it in the raster wins.
     """
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
     return [*strides, *(-stride for stride in reversed(strides))]
