@@ -59,7 +59,7 @@ def _neighbours(blocks):
 
 
 def _joined(blocks, parts):
-    return join_blocks([part.faces for part in parts], neighbours=_neighbours(blocks))
+    return join_blocks([part.faces for part in parts].__getitem__, neighbours=_neighbours(blocks))
 
 
 def _assembled(labels, *, counts, margin):
@@ -314,15 +314,15 @@ def _faces(seen, written, *, own=None):
     ],
 )
 def test_two_are_one_if_one_covers_half_of_the_other(seen, written, expected) -> None:
-    assert join_blocks(_faces(seen, written), neighbours=[(0, 1, 0)]) == expected
+    assert join_blocks(_faces(seen, written).__getitem__, neighbours=[(0, 1, 0)]) == expected
 
 
 def test_an_object_that_ends_before_the_border_is_not_joined_across_it() -> None:
     """The first block has 5 in its last layer and sees 5 and 6 beyond; what 6 is, others know better."""
     faces = _faces([5, 5, 6, 6], [5, 5, 9, 9], own=[5, 5, -1, -1])
-    assert join_blocks(faces, neighbours=[(0, 1, 0)]) == {}
+    assert join_blocks(faces.__getitem__, neighbours=[(0, 1, 0)]) == {}
     faces = _faces([5, 5, 6, 6], [9, 9, 6, 6], own=[-1, 5, -1, -1])
-    assert join_blocks(faces, neighbours=[(0, 1, 0)]) == {5: 5, 9: 5}
+    assert join_blocks(faces.__getitem__, neighbours=[(0, 1, 0)]) == {5: 5, 9: 5}
 
 
 def test_what_the_second_sees_of_the_first_counts_too() -> None:
@@ -331,7 +331,7 @@ def test_what_the_second_sees_of_the_first_counts_too() -> None:
         {(1, 1): (np.array([3, 3]), nothing)},
         {(1, -1): (np.array([8, 8]), np.array([8, 8]))},
     ]
-    assert join_blocks(faces, neighbours=[(0, 1, 1)]) == {3: 3, 8: 3}
+    assert join_blocks(faces.__getitem__, neighbours=[(0, 1, 1)]) == {3: 3, 8: 3}
 
 
 def test_chains_end_at_the_smallest_key_whatever_the_order() -> None:
@@ -339,7 +339,7 @@ def test_chains_end_at_the_smallest_key_whatever_the_order() -> None:
     for order in (links, links[::-1], [(b, a) for a, b in links]):
         faces = [face for one, other in order for face in _faces([one, one], [other, other])]
         neighbours = [(2 * number, 2 * number + 1, 0) for number in range(len(order))]
-        assert join_blocks(faces, neighbours=neighbours) == {10: 10, 20: 10, 30: 10, 40: 10, 6: 6, 7: 6}
+        assert join_blocks(faces.__getitem__, neighbours=neighbours) == {10: 10, 20: 10, 30: 10, 40: 10, 6: 6, 7: 6}
 
 
 @pytest.mark.parametrize(("shape", "counts"), [((20, 30), (2, 3)), ((6, 8, 10), (1, 2, 2))])
@@ -363,7 +363,7 @@ def test_one_object_that_is_the_whole_frame() -> None:
 
 
 def test_no_blocks_or_neighbours_join_nothing() -> None:
-    assert join_blocks([], neighbours=[]) == {}
+    assert join_blocks([].__getitem__, neighbours=[]) == {}
     assert join_blocks(_faces([5, 5], [9, 9]), neighbours=[]) == {}
 
 
@@ -371,4 +371,4 @@ def test_objects_that_both_blocks_tell_apart_stay_two() -> None:
     """One pixel of the layer has changed hands, which is half of the smaller one's."""
     seen, nothing = np.array([5, 5, 5, 5, 5, 5, 3]), np.full(7, -1)
     faces = [{(0, 1): (seen, seen)}, {(0, -1): (np.array([5, 5, 5, 5, 5, 3, 3]), nothing)}]
-    assert join_blocks(faces, neighbours=[(0, 1, 0)]) == {}
+    assert join_blocks(faces.__getitem__, neighbours=[(0, 1, 0)]) == {}

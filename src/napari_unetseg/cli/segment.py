@@ -212,11 +212,12 @@ def _row(item: ItemDone, *, path: Path) -> dict[str, Any]:
 
 def _tell(rows: Sequence[dict[str, Any]], *, model: str, page: Path, report: Report) -> None:
     from napari_unetseg.cli.table import table
+    from napari_unetseg.images.zarr_store import name_inside
     from napari_unetseg.schema.words import counted, duration
 
     lines = [
         (
-            row["input"].name,
+            name_inside(row["input"]),
             row.get("axes", row["status"]),
             row.get("objects"),
             row.get("seconds"),

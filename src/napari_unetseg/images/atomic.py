@@ -101,6 +101,19 @@ def move_into_place(temporary: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
+def link(draft: Path, path: Path) -> bool:
+    """Give a draft its name unless that is taken, by another process in the same instant too; tell whether it was."""
+    try:
+        os.link(draft, path)  # unlike a rename, this fails where the name is taken
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if path.exists():
+            return False
+        os.replace(draft, path)
+    return True
+
+
 def sync_tree(folder: Path) -> None:
     """Flush every file below a folder to disk."""
     for parent, _, names in os.walk(folder):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from napari_unetseg.images.plates import fields_of
 from napari_unetseg.images.zarr_store import is_zarr
 from napari_unetseg.schema.errors import InputError
 
@@ -18,11 +19,12 @@ _OUTPUT = re.compile(r"_(labels\.(ome\.)?(tiff?|zarr)|objects\.csv)$", re.IGNORE
 
 
 def find_images(inputs: Sequence[str | Path]) -> list[Path]:
-    """Expand files, folders (not recursive) and globs; skip hidden files and what `segment` wrote before."""
+    """Expand files, folders (not recursive), globs, and plates; skip hidden files and what `segment` wrote before."""
     found: list[Path] = []
     for given in inputs:
         try:
-            found.extend(path for path in _expand(given) if not is_output(path))
+            images = [path for path in _expand(given) if not is_output(path)]
+            found.extend(field for path in images for field in (is_zarr(path) and fields_of(path)) or [path])
         except OSError as error:
             raise InputError(
                 f"{given}: cannot be looked at ({error.strerror or error}); check name and rights"

@@ -15,6 +15,7 @@ from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.find import ENDINGS, list_images
 from napari_unetseg.images.masks import LabelReader, mask_folders
 from napari_unetseg.images.read import ImageSource, open_image
+from napari_unetseg.images.zarr_store import name_inside
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
@@ -109,7 +110,10 @@ def output_names(inputs: Sequence[Path], *, folder: Path, suffix: str) -> dict[P
 
 
 def stem_of(path: Path) -> str:
-    """Return the name without its image endings: a.ome.tif -> a."""
+    """Return the name without its image endings: a.ome.tif -> a; plate.zarr/A/1/0 -> plate_A_1_0."""
+    store, *inside = Path(name_inside(path)).parts
+    if inside:
+        return "_".join([stem_of(Path(store)), *inside])
     name = path.name
     for ending in sorted(ENDINGS, key=len, reverse=True):
         if name.lower().endswith(ending) and len(name) > len(ending):

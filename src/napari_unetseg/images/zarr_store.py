@@ -46,6 +46,18 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / marker).is_file() for marker in MARKERS)
 
 
+def name_inside(path: Path) -> str:
+    """Return the name of an image; of one within a store, from that on: "plate.zarr/A/1/0"."""
+    parents = [parent for parent in path.parents if parent.suffix.lower() == ".zarr"]
+    return str(path.relative_to(parents[-1].parent)) if parents else path.name
+
+
+def ome_attributes(group: zarr.Group) -> dict[str, Any]:
+    """Return the attributes of a group, those of OME-NGFF 0.5 (under "ome") as those of 0.4."""
+    attributes: dict[str, Any] = dict(group.attrs)
+    return {**attributes, **dict(attributes.get("ome") or {})}
+
+
 def open_zarr(path: Path, *, axes: str | None = None) -> ImageSource:
     """Open a zarr array, or the finest level of an OME-Zarr image, without reading its pixels."""
     try:
@@ -72,7 +84,7 @@ def open_zarr(path: Path, *, axes: str | None = None) -> ImageSource:
         )
     kept = {axis: size for axis, size in level.scale.items() if axis in resolved.letters}
     reader = ZarrReader(array, name=str(path))
-    return ImageSource(path.name, path, resolved, shape, dtype.newbyteorder("="), kept, reader, tuple(notes))
+    return ImageSource(name_inside(path), path, resolved, shape, dtype.newbyteorder("="), kept, reader, tuple(notes))
 
 
 class ZarrReader:
@@ -105,11 +117,12 @@ class ZarrReader:
 def _find_level(node: Any, *, path: Path, inside: str = "") -> _Level:
     if isinstance(node, zarr.Array):
         return _Level(inside, axes=_array_axes(node))
-    attributes = dict(node.attrs)
-    attributes = {**attributes, **dict(attributes.get("ome") or {})}
+    attributes = ome_attributes(node)
     multiscales = attributes.get("multiscales")
     if multiscales:
         return _read_multiscale(multiscales[0], path=path, inside=inside)
+    if "plate" in attributes:
+        raise InputError(f"{path}: this is a plate of many images; segment them all, or open one, such as {path}/A/1/0")
     if "bioformats2raw.layout" in attributes and not inside:
         return _find_level(node["0"], path=path, inside="0/")  # the first image of a converted file
     names = sorted(name for name, _ in node.arrays())
@@ -144,7 +157,7 @@ def letters_of(names: Any, *, ndim: int) -> str | None:
 
 def _read_multiscale(multiscale: dict[str, Any], *, path: Path, inside: str) -> _Level:
     dataset = multiscale["datasets"][0]
-    found = inside + _check_inside(str(dataset["path"]), root=path / inside)
+    found = inside + check_inside(str(dataset["path"]), root=path / inside)
     axes = multiscale.get("axes")
     if axes is None:
         return _Level(found, axes=None)
@@ -165,7 +178,7 @@ def _read_multiscale(multiscale: dict[str, Any], *, path: Path, inside: str) -> 
     return _Level(found, axes=letters, scale=scale)
 
 
-def _check_inside(name: str, *, root: Path) -> str:
+def check_inside(name: str, *, root: Path) -> str:
     """Refuse dataset paths that leave the store: '..', absolute paths, URLs, links to elsewhere."""
     is_foreign = "://" in name or "\\" in name or ":" in name or name.startswith(("/", "~"))
     if is_foreign or ".." in PurePosixPath(name).parts or not (root / name).resolve().is_relative_to(root.resolve()):

@@ -7,7 +7,7 @@ parts of it. Objects that were cut at the edge of what a block sees are joined a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ from napari_unetseg.labels.ids import OpenSides, ids_at
 
 Face = tuple[int, int]
 """Axis and end: -1 before the core, 1 behind it."""
+Faces = Callable[[int], Mapping[Face, tuple[NDArray[np.int64], NDArray[np.int64]]]]
+"""Gives the faces of a block by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +74,19 @@ def part_of(
 
 
 def join_blocks(
-    faces: Sequence[Mapping[Face, tuple[NDArray[np.int64], NDArray[np.int64]]]],
+    faces: Faces,
     *,
     neighbours: Sequence[tuple[int, int, int]],
 ) -> dict[int, int]:
     """Return for the keys of objects that were joined the key they go by: the smallest of all.
 
-    `faces` are those of each block, `neighbours` are pairs of blocks (first, second, axis). Of the objects that a block
+    `faces` gives those of a block, `neighbours` are pairs of blocks (first, second, axis). Of the objects that a block
     writes up to its border, what it sees of them beyond is compared with what its neighbour has written there. Where
     the two disagree, and one object covers at least half of the other's pixels in that layer, they are one.
     """
     roots: dict[int, int] = {}
     for first, second, axis in neighbours:
-        ahead, back = faces[first][axis, 1], faces[second][axis, -1]
+        ahead, back = faces(first)[axis, 1], faces(second)[axis, -1]
         for own, seen, written in ((*ahead, back[0]), (*back, ahead[0])):
             crossing = np.where(np.isin(seen, own), seen, -1)
             for one, other in _same_objects(crossing.ravel(), written.ravel()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.write import LabelWriter
-from napari_unetseg.labels.blocks import join_blocks
+from napari_unetseg.labels.blocks import Faces, join_blocks
 from napari_unetseg.labels.join import continued_ids
 from napari_unetseg.labels.measure import merge_parts, merge_planes
 from napari_unetseg.labels.overlap import add_overlaps, count_overlaps
@@ -18,7 +19,7 @@ from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note, TileDone
 from napari_unetseg.schema.words import counted
-from napari_unetseg.tasks.block_file import summary_of
+from napari_unetseg.tasks.block_file import faces_of, summary_of
 from napari_unetseg.tasks.frames import index_of
 from napari_unetseg.tasks.layout import Layout
 from napari_unetseg.tasks.model import Model
@@ -27,6 +28,9 @@ from napari_unetseg.tasks.work import Work
 
 Tables = list[np.ndarray]
 """For each block of a frame, the final id of each of its own ids."""
+
+FACES = 64
+"""Blocks whose faces are held at the same time; those of all blocks of a large volume would be many GiB."""
 
 
 def assemble(
@@ -48,7 +52,10 @@ def assemble(
         numbers = layout.numbers(index)
         parts = [summary_of(work.load(number)) for number in numbers]
         unusable += sum(int(part["unusable"]) for part in parts)
-        tables, count, table = _frame(parts, layout=layout, decoding=decoding, axes=axes, scale=source.scale)
+        faces = _faces(work, numbers)
+        tables, count, table = _frame(
+            parts, faces=faces, layout=layout, decoding=decoding, axes=axes, scale=source.scale
+        )
         if is_linked and previous is not None and frame.z:
             ids, objects = _link(work, numbers, tables, previous, decoding=decoding, objects=objects)
         else:
@@ -74,6 +81,7 @@ def assemble(
 def _frame(
     parts: list[dict[str, Any]],
     *,
+    faces: Faces,
     layout: Layout,
     decoding: DecodingConfig,
     axes: str,
@@ -83,7 +91,7 @@ def _frame(
     if len(parts) == 1:
         count = len(parts[0]["keys"]) - 1
         return [np.arange(count + 1)], count, parts[0]["table"]
-    joined = join_blocks([part["faces"] for part in parts], neighbours=_neighbours(layout))
+    joined = join_blocks(faces, neighbours=_neighbours(layout))
     keys = [_joined(part["keys"], joined) for part in parts]
     own = [part["table"].assign(label=one[part["table"]["label"]]) for part, one in zip(parts, keys, strict=True)]
     table = merge_parts(pd.concat(own, ignore_index=True), axes=axes, scale=scale)
@@ -95,6 +103,11 @@ def _frame(
     numbers = pd.Series(np.arange(1, len(table) + 1), index=table["label"])
     tables = [numbers.reindex(one, fill_value=0).to_numpy() for one in keys]
     return tables, len(table), table.assign(label=numbers.to_numpy())
+
+
+def _faces(work: Work, numbers: range) -> Faces:
+    """Return what gives the faces of a block of a frame, read when they are asked for."""
+    return lru_cache(maxsize=FACES)(lambda index: faces_of(work.load(numbers[index])))
 
 
 def _joined(keys: np.ndarray, joined: Mapping[int, int]) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from napari_unetseg.images.atomic import check_folder, remove
 from napari_unetseg.images.results import Format, Result, results_of
+from napari_unetseg.images.zarr_store import name_inside
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note
@@ -108,12 +109,12 @@ def _all(
             if job.resume and place.is_complete:
                 if manifest.is_of(place.labels, path):
                     remove(folder_of(place.labels))  # where a crash came between the last line and this
-                    yield Note(f"{path.name}: kept {place.labels.name}, made before")
-                    results.append(ItemDone(path.name, number, len(inputs), output=place.labels))
+                    yield Note(f"{name_inside(path)}: kept {place.labels.name}, made before")
+                    results.append(ItemDone(name_inside(path), number, len(inputs), output=place.labels))
                     _tell(report, results[-1], path=path)
                     yield results[-1]
                     continue
-                yield Note(f"{path.name}: has changed since {place.labels.name} was made; it is made again")
+                yield Note(f"{name_inside(path)}: has changed since {place.labels.name} was made; it is made again")
             image = fingerprint(path)
             note_down = partial(manifest.add, place.labels, path, image=image)
             done = yield from segment_file(path, place=place, job=job, image=image, number=number, note_down=note_down)
@@ -124,10 +125,10 @@ def _all(
             error = f"{path}: unexpected {type(problem).__name__}: {problem}; run again with -v for details"
         seconds = time.monotonic() - began
         if error or done is None:
-            results.append(ItemDone(path.name, number, len(inputs), seconds=seconds, error=error))
+            results.append(ItemDone(name_inside(path), number, len(inputs), seconds=seconds, error=error))
         else:
             objects, axes = done.objects, done.axes
-            results.append(ItemDone(path.name, number, len(inputs), place.labels, objects, seconds, axes=axes))
+            results.append(ItemDone(name_inside(path), number, len(inputs), place.labels, objects, seconds, axes=axes))
         _tell(report, results[-1], path=path, picture=done.picture if done else "")
         yield results[-1]
     return results

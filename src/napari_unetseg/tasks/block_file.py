@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_unetseg.labels.blocks import Part
+from napari_unetseg.labels.blocks import Face, Part
 
 
 def arrays_of(part: Part, table: pd.DataFrame, *, unusable: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -26,16 +26,23 @@ def arrays_of(part: Part, table: pd.DataFrame, *, unusable: int) -> Iterator[tup
 
 
 def summary_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Return all that is kept of a block but its labels."""
-    faces: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+    """Return what is kept of the objects of a block; labels and faces are left where they are."""
     columns, rest = {}, {}
+    for name in arrays:
+        kind, _, detail = name.partition(" ")
+        if kind == "table":
+            columns[detail] = arrays[name]
+        elif kind not in ("labels", "last", "beyond"):
+            rest[name] = arrays[name]
+    return {**rest, "table": pd.DataFrame(columns)}
+
+
+def faces_of(arrays: Mapping[str, np.ndarray]) -> dict[Face, tuple[np.ndarray, np.ndarray]]:
+    """Return the faces of a block."""
+    found = {}
     for name in arrays:
         kind, _, detail = name.partition(" ")
         if kind == "last":
             axis, end = map(int, detail.split())
-            faces[axis, end] = (arrays[name], arrays[f"beyond {detail}"])
-        elif kind == "table":
-            columns[detail] = arrays[name]
-        elif kind not in ("labels", "beyond"):
-            rest[name] = arrays[name]
-    return {**rest, "faces": faces, "table": pd.DataFrame(columns)}
+            found[axis, end] = (arrays[name], arrays[f"beyond {detail}"])
+    return found

@@ -8,10 +8,31 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from napari_unetseg.images.atomic import link, temporary_name
 
-def take(path: Path) -> None:
-    """Write this process into a lock."""
-    path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
+
+def take(path: Path) -> bool:
+    """Write this process into a lock, unless another process holds it or is quicker; tell whether it was done."""
+    draft = temporary_name(path)
+    draft.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
+    try:
+        return link(draft, path) or (not holder_of(path) and _move_away(path) and link(draft, path))
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _move_away(path: Path) -> bool:
+    """Remove a lock that nobody holds; if somebody has taken it meanwhile, it is put back."""
+    old = temporary_name(path)
+    try:
+        os.rename(path, old)
+    except FileNotFoundError:
+        return True
+    is_free = not holder_of(old)
+    if not is_free:
+        link(old, path)
+    old.unlink(missing_ok=True)
+    return is_free
 
 
 def holder_of(path: Path) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unetseg.images.atomic import remove, sync_file, sync_folder, temporary_name
+from napari_unetseg.images.atomic import link, remove, sync_file, sync_folder, temporary_name
 from napari_unetseg.images.budget import readable
 from napari_unetseg.schema.errors import InputError, JobError, UnetSegError
 from napari_unetseg.tasks import lock
@@ -69,7 +69,9 @@ class Work:
             work._check_locks(result)
             plan = work._agree({"settings": _as_stored(settings), "blocks": list(blocks)})
             work._check_settings(result, plan["settings"], settings=_as_stored(settings))
-            lock.take(work._lock)
+            if not lock.take(work._lock):
+                work._check_locks(result)
+                raise InputError(f"{result}: another run has just begun to write it; let it finish")
         work.blocks = tuple(plan["blocks"])
         work.reread()
         return work
@@ -153,7 +155,7 @@ class Work:
             try:
                 draft.write_bytes(json.dumps(plan, indent=1).encode())
                 sync_file(draft)
-                _link(draft, path)
+                link(draft, path)
             finally:
                 draft.unlink(missing_ok=True)
             sync_folder(self.folder)
@@ -245,17 +247,6 @@ def _write(path: Path, data: bytes) -> None:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _link(draft: Path, path: Path) -> None:
-    """Give a draft its name, unless another process was quicker."""
-    try:
-        os.link(draft, path)  # unlike a rename, this fails where the name is taken
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without links
-        if not path.exists():
-            os.replace(draft, path)
 
 
 def _as_stored(settings: Mapping[str, Any]) -> dict[str, Any]:

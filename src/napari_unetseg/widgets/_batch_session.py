@@ -12,6 +12,7 @@ from qtpy.QtCore import Signal
 
 from napari_unetseg.images.find import find_images
 from napari_unetseg.images.results import Format, results_of
+from napari_unetseg.images.zarr_store import name_inside
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, ItemDone, Note, TileDone
@@ -180,7 +181,7 @@ class BatchSession(Session):
         """Keep a remark on the running image; what is said of others (left out, made before) their state shows."""
         row = self.rows[number]
         name, _, text = message.partition(": ")
-        if name == row.path.name:
+        if name == name_inside(row.path):
             self._set(number, replace(row, notes=(*row.notes, text)))
 
     def _mark_running(self) -> None:
