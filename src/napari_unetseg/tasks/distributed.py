@@ -107,7 +107,7 @@ def leave(team: Team) -> None:
 
 
 @contextmanager
-def naming_loss() -> Iterator[None]:
+def naming_lost_peers() -> Iterator[None]:
     """Say in plain words that the connection to another process is gone; what it died of it has said itself."""
     try:
         yield

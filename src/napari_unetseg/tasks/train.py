@@ -117,7 +117,7 @@ def run(
     card = record.describe(recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts)
     data = Data(PatchSampler(training, recipe=recipe, share=team.share(recipe.batch)), held, card)
     job = _loop(run_, data=data, live=live or Live(), recipe=recipe, output=output, device=place)
-    with distributed.naming_loss():
+    with distributed.naming_lost_peers():
         yield from run_.clock.through(job)
     if team.is_first:
         library.checkpoint_of(output).unlink(missing_ok=True)
