@@ -14,7 +14,7 @@ from napari_unetseg.cli.report import Report, plain, printable, reporting
 from napari_unetseg.schema.errors import InputError, JobError, ModelFileError
 
 
-def leave(error: BaseException, **options: bool) -> int:
+def leave(error: BaseException, **options: int) -> int:
     with pytest.raises(typer.Exit) as caught, reporting(**{"as_json": False, "verbose": False, **options}):
         raise error
     return caught.value.exit_code
@@ -39,6 +39,18 @@ def test_each_error_has_its_exit_code(error, code):
 def test_an_error_is_one_line_without_a_traceback(capsys):
     leave(InputError("tile size must be a multiple of 16, got 250; use 256"))
     assert capsys.readouterr().err == "error: tile size must be a multiple of 16, got 250; use 256\n"
+
+
+def test_of_several_processes_only_the_first_speaks_but_each_says_why_it_failed(capsys):
+    with reporting(as_json=True, verbose=False, rank=2) as report:
+        report.say("result")
+        report.note("note")
+        report.step("step")
+        report.finish({"model": "m"})
+    leave(KeyboardInterrupt(), rank=2)
+    assert capsys.readouterr() == ("", "")
+    leave(InputError("no such folder"), rank=2, as_json=True)
+    assert capsys.readouterr() == ("", "error in process 2: no such folder\n")
 
 
 def test_an_unexpected_error_is_one_line_that_names_v(capsys):

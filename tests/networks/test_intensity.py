@@ -14,9 +14,8 @@ from napari_unetseg.schema.config import AugmentationConfig
 def intensity(batch: int = 1, **changes: float) -> Intensity:
     """One change for all patches; by default none."""
     neutral = {"gamma": 1.0, "contrast": 1.0, "brightness": 0.0, "blur": 0.0, "noise": 0.0}
-    return Intensity(
-        **{name: torch.full((batch,), value) for name, value in {**neutral, **changes}.items()}, noise_seed=7
-    )
+    drawn = {name: torch.full((batch,), value) for name, value in {**neutral, **changes}.items()}
+    return Intensity(**drawn, noise_seed=torch.arange(batch) + 7)
 
 
 def image(*shape: int) -> torch.Tensor:
@@ -75,7 +74,7 @@ def test_each_patch_gets_its_own_change() -> None:
         brightness=torch.tensor([0.0, 0.1]),
         blur=torch.tensor([0.0, 1.0]),
         noise=torch.tensor([0.0, 0.1]),
-        noise_seed=0,
+        noise_seed=torch.tensor([0, 1]),
     )
     changed = change_intensity(images, intensity=changes)
     assert torch.allclose(changed[0], images[0], atol=1e-6)

@@ -29,6 +29,22 @@ def test_a_batch_depends_on_its_step_alone(samples: list[Sample], recipe: Recipe
     assert not torch.equal(first.images, one.batch(8).images)
 
 
+def test_shares_of_a_batch_are_its_parts(samples: list[Sample], recipe: Recipe) -> None:
+    """Whoever makes a patch, it is the same, up to the rounding of intensities changed together."""
+    recipe = recipe.replace(batch=5, target=TargetConfig(kind="both"))
+    source = sampler(samples, recipe)
+    for step in range(4):
+        whole = source.batch(step)
+        for share in (slice(0, 2), slice(2, 5), slice(1, 2)):
+            part = PatchSampler(source.samples, recipe=recipe, share=share).batch(step)
+            torch.testing.assert_close(part.images, whole.images[share])
+            assert torch.equal(part.classes, whole.classes[share])
+            assert torch.equal(part.weights, whole.weights[share])
+            assert part.distance is not None
+            assert whole.distance is not None
+            assert torch.equal(part.distance, whole.distance[share])
+
+
 def test_image_and_classes_stay_aligned(samples: list[Sample], recipe: Recipe) -> None:
     """Discs are bright: under any geometry, bright pixels are those of an object."""
     config = PLAIN.replace(probability=1, elastic=4, rotation=180, scale=0.2, flip=True)

@@ -62,7 +62,7 @@ class Progress:
         self._bar: tqdm[Any] | None = self._make_bar()
 
     def _make_bar(self) -> tqdm[Any] | None:
-        if self.report.as_json or not sys.stderr.isatty():
+        if self.report.rank or self.report.as_json or not sys.stderr.isatty():
             return None
         from tqdm import tqdm
 

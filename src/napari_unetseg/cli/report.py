@@ -20,21 +20,27 @@ SOME_FAILED, UNUSABLE, STOPPED = 1, 2, 130
 
 
 class Report:
-    """Says things to people and programs: with `as_json` stdout carries the one object and nothing else."""
+    """Says things to people and programs: with `as_json` stdout carries the one object and nothing else.
 
-    def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
-        self.as_json = as_json
+    Of several processes that do one job together the first speaks; another, with its `rank`, says only why it failed.
+    """
+
+    def __init__(self, *, as_json: bool = False, verbose: bool = False, rank: int = 0) -> None:
+        self.rank = rank
+        self.as_json = as_json and not rank
         self.verbose = verbose
         self.notes: list[str] = []
         self.when_stopped: Callable[[], str] = lambda: "nothing was written"
 
     def say(self, text: str) -> None:
         """Print a result for people."""
-        typer.echo(printable(text), err=self.as_json)
+        if not self.rank:
+            typer.echo(printable(text), err=self.as_json)
 
     def step(self, text: str) -> None:
         """Say what is being done now, in passing."""
-        typer.echo(printable(text), err=True)
+        if not self.rank:
+            typer.echo(printable(text), err=True)
 
     def failure(self, item: str, error: str) -> None:
         """Print at once what went wrong with one of several items; `finish` counts them, and does not repeat it."""
@@ -44,7 +50,7 @@ class Report:
         """Print, once, what the user should know, and keep it for the JSON object."""
         if message not in self.notes:
             self.notes.append(message)
-            typer.echo(printable(f"note: {message}"), err=True)
+            self.step(f"note: {message}")
 
     def finish(self, result: dict[str, Any], *, failed: int = 0) -> None:
         """End the command: print the JSON object if asked for; if items failed, say how many, and leave with 1."""
@@ -58,16 +64,18 @@ class Report:
         """Print `error: message` and return the exit to raise."""
         if self.verbose:
             traceback.print_exc(file=sys.stderr)
-        typer.echo(printable(f"error: {message}"), err=True)
+        who = f"error in process {self.rank}" if self.rank else "error"
+        if code != STOPPED or not self.rank:
+            typer.echo(printable(f"{who}: {message}"), err=True)
         if self.as_json:
             typer.echo(json.dumps({"error": message, "exit_code": code}))
         return typer.Exit(code)
 
 
 @contextmanager
-def reporting(*, as_json: bool, verbose: bool) -> Iterator[Report]:
+def reporting(*, as_json: bool, verbose: bool, rank: int = 0) -> Iterator[Report]:
     """Give a command its report, and turn whatever it raises into one clear line and an exit code."""
-    report = Report(as_json=as_json, verbose=verbose)
+    report = Report(as_json=as_json, verbose=verbose, rank=rank)
     with _logging(verbose=verbose):
         try:
             yield report

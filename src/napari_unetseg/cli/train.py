@@ -93,7 +93,9 @@ def train(
         "batch": batch,
         "unlabelled_is_background": False if unlabelled else None,
     }
-    with reporting(as_json=as_json, verbose=verbose) as report:
+    from napari_unetseg.tasks.launch import launch
+
+    with reporting(as_json=as_json, verbose=verbose, rank=launch().rank) as report:
         from napari_unetseg.cli.layers import RecipeLayers
         from napari_unetseg.cli.progress import drive
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from napari_unetseg.networks.intensity import Intensity, change_intensity, draw_
 from napari_unetseg.schema.config import AugmentationConfig
 from napari_unetseg.schema.errors import InputError
 
+Drawn = TypeVar("Drawn", Geometry, Intensity)
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -20,6 +23,10 @@ class Parameters:
 
     geometry: Geometry
     intensity: Intensity
+
+    def of(self, share: slice) -> Parameters:
+        """Return the parameters of a share of the patches."""
+        return Parameters(_of(self.geometry, share), _of(self.intensity, share))
 
 
 def draw(config: AugmentationConfig, *, batch: int, shape: tuple[int, ...], generator: torch.Generator) -> Parameters:
@@ -43,6 +50,10 @@ def apply(
     with torch.autocast(images.device.type, enabled=False):
         images, labels = resample(images, labels, geometry=parameters.geometry, output_shape=output_shape)
         return change_intensity(images, intensity=parameters.intensity), labels
+
+
+def _of(drawn: Drawn, share: slice) -> Drawn:
+    return type(drawn)(**{field.name: getattr(drawn, field.name)[share] for field in fields(drawn)})
 
 
 def _check(images: Tensor, labels: Tensor, parameters: Parameters, output_shape: tuple[int, ...]) -> None:

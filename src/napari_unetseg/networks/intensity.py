@@ -27,8 +27,8 @@ class Intensity:
     """Gaussian sigma in px; 0: not blurred."""
     noise: Tensor
     """Standard deviation."""
-    noise_seed: int
-    """Of the noise's own generator, which lives where the images are."""
+    noise_seed: Tensor
+    """Of the noise's own generator, which lives where the images are; int64."""
 
 
 def draw_intensity(config: AugmentationConfig, *, batch: int, generator: torch.Generator) -> Intensity:
@@ -41,7 +41,7 @@ def draw_intensity(config: AugmentationConfig, *, batch: int, generator: torch.G
         brightness=brightness * config.brightness,
         blur=blur * config.blur * (is_blurred < BLURRED),
         noise=noise * config.noise,
-        noise_seed=int(torch.randint(2**62, (), generator=generator)),
+        noise_seed=torch.randint(2**62, (batch,), generator=generator),
     )
 
 
@@ -50,7 +50,7 @@ def change_intensity(images: Tensor, *, intensity: Intensity) -> Tensor:
     images = _blur(images, sigma=intensity.blur)
     images = _gamma(images, exponent=intensity.gamma)
     images = _stretch(images, contrast=intensity.contrast, brightness=intensity.brightness)
-    return _add_noise(images, deviation=intensity.noise, seed=intensity.noise_seed)
+    return _add_noise(images, deviation=intensity.noise, seeds=intensity.noise_seed)
 
 
 def _blur(images: Tensor, *, sigma: Tensor) -> Tensor:
@@ -95,11 +95,13 @@ def _stretch(images: Tensor, *, contrast: Tensor, brightness: Tensor) -> Tensor:
     return torch.addcmul(mean * (1 - factor) + _per_patch(brightness, images), images, factor)
 
 
-def _add_noise(images: Tensor, *, deviation: Tensor, seed: int) -> Tensor:
+def _add_noise(images: Tensor, *, deviation: Tensor, seeds: Tensor) -> Tensor:
+    """Add to each patch noise of its own generator, so that it does not depend on the others."""
     if not bool(deviation.any()):
         return images
-    generator = torch.Generator(device=images.device).manual_seed(seed)
-    noise = torch.empty_like(images).normal_(generator=generator)
+    noise = torch.empty_like(images)
+    for patch, seed in zip(noise, seeds.tolist(), strict=True):
+        patch.normal_(generator=torch.Generator(device=images.device).manual_seed(seed))
     return torch.addcmul(images, noise, _per_patch(deviation, images))
 
 

@@ -1,9 +1,12 @@
 """What is minimised: pure functions of logits (N, K, [Z,] Y, X), and the module that adds them up for a recipe.
 
 Targets are class ids (N, [Z,] Y, X), int64, where -1 means: not annotated, ignore. Everything is computed in float32.
+Sums over the batch go through `total`, which adds up those of all processes where several share a batch.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -13,54 +16,67 @@ from napari_unetseg.schema.config import LossConfig, TargetConfig
 from napari_unetseg.schema.errors import InputError
 
 IGNORE = -1
+Total = Callable[[Tensor], Tensor]
+
+
+def alone(value: Tensor) -> Tensor:
+    """Return the sum of `value` over one process."""
+    return value
 
 
 class SegmentationLoss(nn.Module):
     """The loss of a recipe: classes from the first channels of the output, the distance, if any, from the last."""
 
-    def __init__(self, loss: LossConfig, target: TargetConfig) -> None:
+    def __init__(self, loss: LossConfig, target: TargetConfig, total: Total = alone) -> None:
         super().__init__()
         self.loss = loss
         self.target = target
+        self.total = total
 
     def forward(self, output: Tensor, classes: Tensor, distance: Tensor | None, weight: Tensor | None) -> Tensor:
         """Return the scalar loss of `output` (N, K, ...) against `classes`, `distance` and `weight` (N, ...)."""
-        logits = output[:, : self.target.class_count]
+        logits, total = output[:, : self.target.class_count], self.total
         match self.loss.kind:
             case "cross_entropy":
-                total = weighted_cross_entropy(logits, classes, weight)
+                loss = weighted_cross_entropy(logits, classes, weight, total=total)
             case "cross_entropy_dice":
-                total = weighted_cross_entropy(logits, classes, weight) + soft_dice_loss(logits, classes)
+                loss = weighted_cross_entropy(logits, classes, weight, total=total)
+                loss = loss + soft_dice_loss(logits, classes, total=total)
             case "focal":
-                total = focal_loss(logits, classes, weight, self.loss.focal_gamma)
+                loss = focal_loss(logits, classes, weight, self.loss.focal_gamma, total=total)
         if self.target.has_distance and self.loss.distance_weight:
             if distance is None:
                 raise InputError(
                     f"target '{self.target.kind}' needs a distance map, got none; make it with the targets"
                 )
             prediction = output[:, self.target.class_count]
-            total = total + self.loss.distance_weight * distance_loss(prediction, distance, weight, classes)
-        return total
+            away = distance_loss(prediction, distance, weight, classes, total=total)
+            loss = loss + self.loss.distance_weight * away
+        return loss
 
 
-def weighted_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+def weighted_cross_entropy(
+    logits: Tensor, target: Tensor, weight: Tensor | None = None, *, total: Total = alone
+) -> Tensor:
     """Cross entropy with pixel weights (Ronneberger et al. 2015, eq. 1), averaged over the valid pixels.
 
     The mean is sum(w * ce) / (number of valid pixels), not / sum(w): a heavier map pushes harder.
     """
-    return _mean_over_valid(_cross_entropy(logits, target), weight, target)
+    return _mean_over_valid(_cross_entropy(logits, target), weight, target, total=total)
 
 
-def focal_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None, gamma: float = 2.0) -> Tensor:
+def focal_loss(
+    logits: Tensor, target: Tensor, weight: Tensor | None = None, gamma: float = 2.0, *, total: Total = alone
+) -> Tensor:
     """(1 - p_t)^gamma times the cross entropy (Lin et al. 2017, eq. 4, with softmax); gamma 0 is the cross entropy."""
     loss = _cross_entropy(logits, target)
     if gamma:
         wrong = -torch.expm1(-loss)  # 1 - p_t
         loss = wrong.clamp_min(1e-6) ** gamma * loss  # the clamp keeps the gradient finite for gamma < 1
-    return _mean_over_valid(loss, weight, target)
+    return _mean_over_valid(loss, weight, target, total=total)
 
 
-def soft_dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
+def soft_dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0, *, total: Total = alone) -> Tensor:
     """1 - mean over foreground classes of (2 sum(p t) + s) / (sum(p) + sum(t) + s) (Milletari et al. 2016, eq. 2).
 
     Sums run over the whole batch, so that patches without objects do not swing the loss.
@@ -70,22 +86,24 @@ def soft_dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tenso
     probability = (logits.float().softmax(dim=1) * valid[:, None])[:, 1:]
     truth = (one_hot(target.clamp_min(0), count).movedim(-1, 1) * valid[:, None])[:, 1:].float()
     axes = [axis for axis in range(logits.ndim) if axis != 1]
-    overlap = (probability * truth).sum(dim=axes)
-    total = probability.sum(dim=axes) + truth.sum(dim=axes)
-    return 1 - ((2 * overlap + smooth) / (total + smooth)).mean()
+    overlap = total((probability * truth).sum(dim=axes))
+    sizes = total(probability.sum(dim=axes) + truth.sum(dim=axes))
+    return 1 - ((2 * overlap + smooth) / (sizes + smooth)).mean()
 
 
-def distance_loss(prediction: Tensor, distance: Tensor, weight: Tensor | None, target: Tensor) -> Tensor:
+def distance_loss(
+    prediction: Tensor, distance: Tensor, weight: Tensor | None, target: Tensor, *, total: Total = alone
+) -> Tensor:
     """Absolute error of the raw distance channel (N, ...), inside and outside objects, averaged likewise."""
-    return _mean_over_valid((prediction.float() - distance.float()).abs(), weight, target)
+    return _mean_over_valid((prediction.float() - distance.float()).abs(), weight, target, total=total)
 
 
 def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return cross_entropy(logits.float(), target, ignore_index=IGNORE, reduction="none")
 
 
-def _mean_over_valid(loss: Tensor, weight: Tensor | None, target: Tensor) -> Tensor:
+def _mean_over_valid(loss: Tensor, weight: Tensor | None, target: Tensor, *, total: Total) -> Tensor:
     """Sum(w * loss) over annotated pixels / their number; 0, with a gradient of 0, when there are none."""
     valid = target != IGNORE
     weighted = loss if weight is None else loss * weight
-    return torch.where(valid, weighted, 0.0).sum() / valid.sum().clamp_min(1)
+    return total(torch.where(valid, weighted, 0.0).sum()) / total(valid.sum()).clamp_min(1)

@@ -62,10 +62,14 @@ def choose_patch(samples: Sequence[Sample], *, divisor: tuple[int, ...]) -> tupl
 
 
 class PatchSampler:
-    """Draws batches from samples; `batch(step)` gives the same tensors whenever and wherever it is called."""
+    """Draws batches from samples; `batch(step)` gives the same tensors whenever and wherever it is called.
 
-    def __init__(self, samples: Sequence[Sample], *, recipe: Recipe) -> None:
+    Of each batch only the patches of the `share` are made.
+    """
+
+    def __init__(self, samples: Sequence[Sample], *, recipe: Recipe, share: slice = slice(None)) -> None:
         assert recipe.patch is not None, "choose_patch gives one"
+        self.share = share
         self.samples = samples
         self.recipe = recipe
         self.patch = recipe.patch
@@ -85,12 +89,13 @@ class PatchSampler:
         """Return the augmented images `(N, C, ...)` and labels `(N, ...)` of `step`."""
         rng = np.random.default_rng([self.recipe.seed, step])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        crops = [self._crop(rng) for _ in range(self.recipe.batch)]
+        places = [self._place(rng) for _ in range(self.recipe.batch)]
+        crops = [self._crop(index, where) for index, where in places[self.share]]
         images = torch.from_numpy(np.stack([image for image, _ in crops])).to(device)
         labels = torch.from_numpy(np.stack([labels for _, labels in crops])).to(device)
         config = self.recipe.augmentation
-        parameters = augment.draw(config, batch=len(crops), shape=self.patch, generator=generator)
-        images, labels = augment.apply(images, labels, parameters, output_shape=self.patch)
+        parameters = augment.draw(config, batch=len(places), shape=self.patch, generator=generator)
+        images, labels = augment.apply(images, labels, parameters.of(self.share), output_shape=self.patch)
         return images, labels.cpu().numpy()
 
     def _with_targets(self, images: torch.Tensor, labels: np.ndarray) -> Batch:
@@ -129,8 +134,8 @@ class PatchSampler:
         mean = np.sum(weights * counts) / max(1, counts.sum())
         return np.asarray(weights / mean, np.float32)
 
-    def _crop(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw an image, then a place, and read it with its margin."""
+    def _place(self, rng: np.random.Generator) -> tuple[int, list[np.ndarray]]:
+        """Draw an image, then a place in it: the pixels of a patch with its margin, along each axis."""
         index = int(rng.choice(len(self.samples), p=self.chances))
         sample = self.samples[index]
         centre = self._centre(index, rng)
@@ -142,7 +147,10 @@ class PatchSampler:
                 start = min(max(wanted, min(0, size - edge)), max(0, size - edge))
             margin = round(MARGIN * edge)
             indices.append(mirror(np.arange(start - margin, start + edge + margin), length=size))
-        where = np.ix_(*indices)
+        return index, indices
+
+    def _crop(self, index: int, indices: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        sample, where = self.samples[index], np.ix_(*indices)
         assert sample.stretch is not None  # given by samples.prepare
         crop = np.stack([channel[where] for channel in sample.image])
         return normalize.apply(crop, stretch=sample.stretch), sample.labels[where]

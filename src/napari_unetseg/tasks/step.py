@@ -13,6 +13,7 @@ from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks.budget import Clock
 from napari_unetseg.tasks.checkpoint import Progress
+from napari_unetseg.tasks.distributed import Team
 from napari_unetseg.tasks.optimize import update_average
 from napari_unetseg.tasks.patches import Batch
 
@@ -28,6 +29,13 @@ class Run:
     optimizer: torch.optim.Optimizer
     progress: Progress
     clock: Clock
+    team: Team
+
+    def agree(self) -> Progress:
+        """Look at the clock; of several processes all take over the counters of the first, and wait for it."""
+        self.progress.seconds = self.clock.seconds
+        self.progress = self.team.of_first(self.progress)
+        return self.progress
 
 
 def take_step(
@@ -46,6 +54,7 @@ def take_step(
     loss = loss_function(logits.float(), batch.classes, batch.distance, batch.weights)
     run_.optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    run_.team.add_gradients(run_.network)
     norm = torch.nn.utils.clip_grad_norm_(run_.network.parameters(), MAX_GRADIENT)
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
         run_.progress.skipped += 1

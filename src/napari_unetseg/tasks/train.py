@@ -20,10 +20,11 @@ from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.schema.events import Event, Note, Saved, StepDone, Validated
 from napari_unetseg.schema.words import counted
-from napari_unetseg.tasks import checkpoint, record
+from napari_unetseg.tasks import checkpoint, distributed, record
 from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks.budget import Clock, next_mark, used
 from napari_unetseg.tasks.checkpoint import Progress
+from napari_unetseg.tasks.distributed import Team
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.live import Live
 from napari_unetseg.tasks.model import Model, weights_of
@@ -52,6 +53,8 @@ def run(
 ) -> Generator[Event, None, ModelCard]:
     """Train on `samples` and write the best model to `output`; yield at every step.
 
+    Started by `torchrun`, the processes train this one model together; the first scores and writes.
+
     Parameters
     ----------
     samples
@@ -69,7 +72,7 @@ def run(
     device
         Where to train: 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'.
     live
-        A mailbox for labels painted meanwhile, fields to predict, and the wish to stop.
+        A mailbox for labels painted meanwhile, fields to predict, and the wish to stop; for one process only.
     facts
         `description`, `licence`, `citation`, `data`, `name`: kept in the model's card.
 
@@ -84,7 +87,10 @@ def run(
     check_folder(output)
     if recipe.steps is None and recipe.minutes is None:
         recipe = recipe.replace(minutes=20.0)
-    place = devices.choose_device(device)
+    place = distributed.own_device(device)
+    team = distributed.join(place)
+    if team.count > 1 and live is not None:
+        raise InputError("a run that takes labels painted meanwhile is for one process; start it without torchrun")
     torch.manual_seed(recipe.seed)
     network = registry.build(recipe.network)
     training, held, how = _split(samples, validation, recipe=recipe)
@@ -95,7 +101,8 @@ def run(
     if recipe.patch is None:
         recipe = recipe.replace(patch=choose_patch(training, divisor=network.divisor))
     data_sha256 = fingerprint([*training, *held])
-    run_ = _set_up(network, recipe=recipe, start=start, device=place)
+    team.check_same((recipe.model_dump_json(), data_sha256, output.name))
+    run_ = _set_up(network, recipe=recipe, start=start, device=place, team=team)
     if resume:
         frozen = library.checkpoint_of(output)
         run_.progress = checkpoint.read(
@@ -108,11 +115,16 @@ def run(
         )
         yield Note(f"resumed at step {run_.progress.step}")
     card = record.describe(recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts)
-    data = Data(PatchSampler(training, recipe=recipe), held, card)
+    data = Data(PatchSampler(training, recipe=recipe, share=team.share(recipe.batch)), held, card)
     job = _loop(run_, data=data, live=live or Live(), recipe=recipe, output=output, device=place)
-    yield from run_.clock.through(job)
-    library.checkpoint_of(output).unlink(missing_ok=True)
-    return file.read_card(output)
+    with distributed.naming_lost_peers():
+        yield from run_.clock.through(job)
+    if team.is_first:
+        library.checkpoint_of(output).unlink(missing_ok=True)
+        card = file.read_card(output)
+    card = team.of_first(card)
+    distributed.leave(team)
+    return card
 
 
 def train(
@@ -159,7 +171,7 @@ def _split(
     return checked(samples), held, f"{counted(len(held), 'image')} given for validation"
 
 
-def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: torch.device) -> Run:
+def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: torch.device, team: Team) -> Run:
     if start is not None:
         if start.card.network != recipe.network or start.card.target != recipe.target:
             raise InputError(
@@ -167,13 +179,15 @@ def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: to
             )
         network.load_state_dict(start.network.state_dict())
     network = devices.place(network, device=device)
-    return Run(network, copy.deepcopy(network), make_optimizer(network, recipe=recipe), Progress(), Clock())
+    average = copy.deepcopy(network)
+    team.synchronise(network, batch=recipe.batch)
+    return Run(network, average, make_optimizer(network, recipe=recipe), Progress(), Clock(), team)
 
 
 def _loop(
     run_: Run, *, data: Data, live: Live, recipe: Recipe, output: Path, device: torch.device
 ) -> Generator[Event, None, None]:
-    loss_function = SegmentationLoss(recipe.loss, target=recipe.target)
+    loss_function = SegmentationLoss(recipe.loss, target=recipe.target, total=run_.team.total)
     progress = run_.progress
     run_.clock.start(progress.seconds)
     fraction = used(progress, recipe=recipe)
@@ -188,7 +202,7 @@ def _loop(
         # 2. forward, backward, step
         loss = _step(run_, batch=batch, loss_function=loss_function, recipe=recipe, device=device)
         progress.step += 1
-        progress.seconds = run_.clock.seconds
+        progress = run_.agree()
         if progress.skipped >= MAX_SKIPPED:
             yield Note(
                 f"the loss is not finite for {MAX_SKIPPED} steps: training stops; a lower learning rate may help"
@@ -201,7 +215,7 @@ def _loop(
         # 4. validate, keep the best, freeze
         if fraction >= min(1.0, next_validation) and not live.must_stop:
             yield from _validate(run_, data=data, live=live, recipe=recipe, output=output)
-            progress.seconds = run_.clock.seconds
+            progress = run_.agree()
             spent = used(progress, recipe=recipe) - fraction
             fraction += spent
             # in steps of the plan, unless validating takes so long that it would eat up the training
@@ -232,6 +246,8 @@ def _step(run_: Run, *, batch: Batch, loss_function: SegmentationLoss, recipe: R
 
 
 def _validate(run_: Run, *, data: Data, live: Live, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
+    if not run_.team.is_first:
+        return  # what comes of it is agreed on afterwards
     scores = yield from score(run_.average, data=data, recipe=recipe, live=live)
     if scores is None and data.held:
         return  # the run is to stop
@@ -241,6 +257,8 @@ def _validate(run_: Run, *, data: Data, live: Live, recipe: Recipe, output: Path
 
 
 def _freeze(run_: Run, *, data: Data, recipe: Recipe, output: Path) -> Generator[Event, None, None]:
+    if not run_.team.is_first:
+        return
     frozen = library.checkpoint_of(output)
     checkpoint.write(
         frozen,
