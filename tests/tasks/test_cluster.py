@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from tests.tasks.test_segment import make_model
 
 from napari_unetseg.images.results import REPORT
 from napari_unetseg.models import file
-from napari_unetseg.schema.config import NormalizationConfig
+from napari_unetseg.schema.config import NormalizationConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks import cluster
 from napari_unetseg.tasks.batch import segment_files
@@ -115,3 +116,21 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path, stack, model, monkey
     monkeypatch.setattr(cluster, "PATIENCE", 0.5)
     result = run(stack, tmp_path / "out", model, "tcp://127.0.0.1:9")
     assert "no scheduler answers there" in result.error
+
+
+@pytest.mark.parametrize(
+    ("device", "cards", "name", "expected"),
+    [
+        ("auto", 4, 5, "cuda:1"),
+        ("cuda", 2, 0, "cuda:0"),
+        ("auto", 1, 3, "auto"),
+        ("auto", 0, 3, "auto"),
+        ("cpu", 4, 1, "cpu"),
+        ("cuda:2", 4, 1, "cuda:2"),
+        ("auto", 4, "SLURMCluster-0", "auto"),
+    ],
+)
+def test_each_worker_takes_a_card_of_its_own(monkeypatch, device, cards, name, expected) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: cards)
+    monkeypatch.setattr(distributed, "get_worker", lambda: SimpleNamespace(name=name))
+    assert cluster._on_own_card(TilingConfig(device=device)).device == expected

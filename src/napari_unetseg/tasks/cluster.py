@@ -110,7 +110,8 @@ def _order(job: Job, *, work: Work, layout: Layout, address: str) -> _Order:
         model=job.model.path.resolve(),
         channels=tuple(job.channels),
         decoding=job.decoding,
-        tiling=job.predictor.tiling,
+        # what "auto" means here, lest workers of different make disagree
+        tiling=job.predictor.tiling.replace(precision=str(job.predictor.dtype).removeprefix("torch.")),
         memory=job.memory,
         folder=work.folder.resolve(),
         blocks=layout.counts,
@@ -192,9 +193,20 @@ def _open(order: _Order) -> tuple[Job, Work, Layout, Contrast]:
 
         torch.set_num_threads(order.threads)
     model, source = load_model(order.model), open_image(order.image, axes=order.axes)
-    predictor = Predictor(model.network, target=model.card.target, tiling=order.tiling)
+    predictor = Predictor(model.network, target=model.card.target, tiling=_on_own_card(order.tiling))
     job = Job(source, model, predictor, order.decoding, order.channels, order.memory)
     layout = lay_out(source, model=model, channels=order.channels, memory=order.memory, counts=order.blocks)
     work = Work.of(order.folder)
     contrast = finish(blockwise.measure_contrast(job, work=work, layout=layout))
     return job, work, layout, contrast
+
+
+def _on_own_card(tiling: TilingConfig) -> TilingConfig:
+    """Give each worker of a computer with several graphics cards one of its own, by the workers' numbers."""
+    import torch
+    from distributed import get_worker
+
+    cards, name = torch.cuda.device_count(), str(get_worker().name)
+    if tiling.device not in ("auto", "cuda") or cards < 2 or not name.isdecimal():
+        return tiling
+    return tiling.replace(device=f"cuda:{int(name) % cards}")
