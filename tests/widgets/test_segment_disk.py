@@ -209,7 +209,7 @@ def test_a_run_is_stopped_at_once_and_goes_on(viewer, open_dock, qtbot, monkeypa
     with qtbot.waitSignal(dock.session.job.finished, timeout=WAIT):
         dock.cancel.click()
     assert time.monotonic() - began < 2
-    assert "start it again to go on" in dock.progress.text.text()
+    assert "press 'Go on'" in dock.progress.text.text()
     assert dock.run.text() == "Go on"
     assert "goes on" in dock.forecast.text()
     assert not [layer for layer in viewer.layers if isinstance(layer, Labels)]

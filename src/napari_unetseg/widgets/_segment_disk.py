@@ -9,6 +9,7 @@ import pandas as pd
 from napari.layers import Labels, Layer
 
 from napari_unetseg.images.results import Result as Place
+from napari_unetseg.tasks.work import folder_of
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._segment_result import ROLE, features_of
 
@@ -54,7 +55,8 @@ class ResultOnDisk:
 
     def stop(self, viewer: Any, *, order: Any, word: str) -> str:
         """Say how a run goes on that was stopped."""
-        return f"{word}; what is finished is kept: start it again to go on"
+        is_begun = folder_of(self.file).exists()
+        return f"{word}; what is finished is kept: press 'Go on'" if is_begun else f"{word}; nothing is changed"
 
     def notes(self) -> list[str]:
         """Say where the labels are."""
