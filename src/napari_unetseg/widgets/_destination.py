@@ -18,6 +18,7 @@ from napari_unetseg.tasks.work import folder_of
 SUFFIX = ".zarr"
 TIP = "OME-Zarr file for the labels, which are larger than memory; a table of the objects is written beside it"
 EXISTING_TIP = "What to do with a result that is there; it is only ever replaced by a complete one"
+FEWEST_CHARACTERS = 8  # of a choice, however narrow the dock
 LONGEST = 34  # characters of a name in a sentence: what fits a line
 
 
@@ -39,6 +40,8 @@ class Destination(QWidget):
         self.existing = QComboBox()
         self.existing.addItem("leave it", "skip")
         self.existing.addItem("replace its result", "overwrite")
+        self.existing.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.existing.setMinimumContentsLength(FEWEST_CHARACTERS)
         self.show_result = QPushButton("Show it")
         self.show_result.setToolTip("Add the labels that are in the file as a layer, with their table")
         self._existing_label = QLabel("If done")

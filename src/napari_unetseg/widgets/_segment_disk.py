@@ -11,6 +11,7 @@ from napari.layers import Labels, Layer
 from napari_unetseg.images.results import Result as Place
 from napari_unetseg.tasks.work import folder_of
 from napari_unetseg.widgets import _layers
+from napari_unetseg.widgets._destination import shortened
 from napari_unetseg.widgets._segment_result import ROLE, features_of
 
 
@@ -60,7 +61,8 @@ class ResultOnDisk:
 
     def notes(self) -> list[str]:
         """Say where the labels are."""
-        return [f"{self.file} has the labels, {self.place.table.name} beside it the table"]
+        labels, table = shortened(self.file.name), shortened(self.place.table.name)
+        return [f"{labels} has the labels, {table} a row for each object"]
 
     def _earlier(self, viewer: Any) -> Labels | None:
         for layer in viewer.layers:
