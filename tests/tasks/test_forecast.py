@@ -12,6 +12,7 @@ from tests.tasks.test_segment import make_model
 from napari_unetseg.images.read import from_array
 from napari_unetseg.schema.config import TilingConfig
 from napari_unetseg.tasks import forecast as task
+from napari_unetseg.tasks import layout
 from napari_unetseg.tasks.forecast import Pace, calibrate, forecast
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model
@@ -89,3 +90,13 @@ def test_a_terabyte_is_forecast_without_reading_it() -> None:
     result = forecast(from_array(Huge(), axes="ZYX"), **ready())
     assert not result.fits
     assert result.labels == 4 * 10**12
+
+
+def test_blocks_read_more_than_the_image_and_need_no_room_for_labels(monkeypatch) -> None:
+    """Four blocks of 64 x 64 look 16 px and the halo beyond their core, where the image goes on."""
+    monkeypatch.setattr(layout, "margin_of", lambda _model: 16)
+    source = from_array(np.zeros((2, 128, 128), np.uint8), axes="ZYX")
+    whole, blocks = (task.forecast_blocks(source, memory=memory, channels=[0], **ready()) for memory in (2**30, 2**20))
+    assert whole.seconds == pytest.approx(forecast(source, **ready()).seconds)
+    assert 1.2 * whole.seconds < blocks.seconds < 3 * whole.seconds
+    assert (blocks.memory, blocks.labels) == (2**20, 0)

@@ -284,7 +284,9 @@ def test_settings_follow_the_model_and_round_trip(dock, model_file) -> None:
     dock.model.set_value("toy")
     dock.axes.setText("zyx")
     dock.channels.setText("0, 2")
+    dock.memory.set_value(dock.memory.value().replace(memory=1.5))
     settings = dock.value()
+    assert settings.memory.bytes == 3 * 2**29
     assert (settings.axes, settings.channels, settings.decoding.min_size) == ("ZYX", (0, 2), 0)
     dock.model.set_value("nuclei")
     dock.set_value(settings)

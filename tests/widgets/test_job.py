@@ -181,3 +181,45 @@ def test_fifty_cancels_at_any_moment_leave_a_working_job(job, qtbot) -> None:
             job.cancel()
     with qtbot.waitSignal(job.succeeded, timeout=5000):
         job.start(iter_nothing)
+
+
+def test_what_takes_long_to_put_away_is_put_away_aside_and_the_next_task_waits_for_it(job, qtbot) -> None:
+    order: list[str] = []
+
+    def slow_to_end():
+        try:
+            yield from endless()
+        finally:
+            time.sleep(0.5)
+            order.append("put away")
+
+    def following():
+        order.append("next")
+        yield Note("")
+
+    job.start(slow_to_end, closes_aside=True)
+    with qtbot.waitSignals([job.cancelled, job.finished], timeout=5000, order="strict"):
+        job.cancel()
+    assert not order
+    with qtbot.waitSignal(job.finished, timeout=5000):
+        job.start(following)
+    assert order == ["put away", "next"]
+
+
+def test_a_task_that_waits_for_the_one_before_can_be_cancelled(job, qtbot) -> None:
+    ended, ran = threading.Event(), []
+
+    def slow_to_end():
+        try:
+            yield from endless()
+        finally:
+            ended.wait(5)
+
+    job.start(slow_to_end, closes_aside=True)
+    with qtbot.waitSignal(job.finished, timeout=5000):
+        job.cancel()
+    job.start(lambda: iter(ran.append(1) or ()))
+    with qtbot.waitSignals([job.cancelled, job.finished], timeout=2000, order="strict"):
+        job.cancel()
+    ended.set()
+    assert not ran

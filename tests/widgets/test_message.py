@@ -61,6 +61,9 @@ def test_each_kind_has_its_colour_and_only_an_error_has_details(message, kind) -
         ("raise --min-size", "raise 'Smallest object'"),
         ("pip install --upgrade it", "pip install --upgrade it"),
         ("broken; run again with -v for details", "broken"),
+        ("more memory (--memory) makes it faster", "more 'Memory' in Advanced makes it faster"),
+        ("make room, and go on with --resume", "make room, and start it again to go on"),
+        ("pass --overwrite to begin anew", "choose 'replace its result' at 'If done' to begin anew"),
     ],
 )
 def test_options_of_the_command_line_become_fields_of_the_dock(said, shown) -> None:

@@ -36,7 +36,10 @@ class ArrayReader:
         self._array = array
 
     def __call__(self, index: Region) -> np.ndarray:
-        return np.array(self._array[index])
+        part = self._array[index]
+        if hasattr(part, "__dask_graph__") and part.__dask_graph__() is not None:
+            part = part.compute(callbacks=())  # not into the cache in which a viewer keeps the blocks it shows
+        return np.array(part)
 
 
 class _NpyReader:

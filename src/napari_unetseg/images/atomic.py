@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.errors import InputError, JobError
 
 
 def write_bytes(path: str | Path, data: bytes) -> Path:
@@ -38,6 +38,17 @@ def replacing(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
     finally:
         remove(temporary)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Say of trouble with the disk, where `path` is written, what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        raise JobError(
+            f"{path}: could not be written ({error.strerror or error}); make room on the disk, and start again"
+        ) from error
 
 
 def check_destination(path: Path, *, overwrite: bool) -> None:

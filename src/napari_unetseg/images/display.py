@@ -81,12 +81,28 @@ def _lazily(source: ImageSource) -> Any:
     """Return a TCZYX dask array in blocks of one plane, at most 2048 x 2048."""
     edges = {"T": 1, "C": source.sizes["C"] if "S" in source.axes.letters else 1, "Z": 1, "Y": _EDGE, "X": _EDGE}
 
-    def block(block_info: Any = None) -> np.ndarray:
-        return _read(source, tuple(slice(start, stop) for start, stop in block_info[None]["array-location"]))
-
     chunks = tuple(_chunks(source.sizes[letter], edges[letter]) for letter in CANONICAL)
     empty = np.empty((0,) * len(CANONICAL), source.dtype)
-    return da.map_blocks(block, chunks=chunks, dtype=source.dtype, meta=empty)  # type: ignore[no-untyped-call]
+    # a name of its own each time: viewers keep blocks by name, and a file may be written anew
+    return da.from_array(_Canonical(source), chunks=chunks, name=False, meta=empty)  # type: ignore[no-untyped-call]
+
+
+class _Canonical:
+    """An image as a TCZYX array that reads what is asked for, as dask wants it."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self._source = source
+        self.shape, self.ndim = tuple(source.sizes[letter] for letter in CANONICAL), len(CANONICAL)
+        self.dtype = source.dtype
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
+        spans = [
+            range(length)[one] if isinstance(one, slice) else range(one, one + 1)
+            for one, length in zip(index, self.shape, strict=True)
+        ]
+        pixels = _read(self._source, tuple(slice(span.start, span.stop) for span in spans))
+        kept: tuple[int | slice, ...] = tuple(slice(None) if isinstance(one, slice) else 0 for one in index)
+        return pixels[kept]
 
 
 def _chunks(length: int, edge: int) -> tuple[int, ...]:

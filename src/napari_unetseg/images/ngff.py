@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import product
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -30,26 +31,32 @@ def create_level(group: zarr.Group, name: str, *, shape: Sequence[int], axes: st
     )
 
 
-def add_levels(group: zarr.Group, *, axes: str, scale: Mapping[str, float]) -> None:
-    """Add levels, each half as large in Y and X, until one fits 1024 px; then write the metadata."""
-    finest: Any = group["0"]
-    count, edge = 1, max(finest.shape[-2:])
-    while edge > _COARSEST:
-        edge, count = -(-edge // 2), count + 1
-    for level in range(1, count):
-        finer: Any = group[str(level - 1)]
-        shape = (*finer.shape[:-2], *(-(-length // 2) for length in finer.shape[-2:]))
-        _halve(finer, create_level(group, str(level), shape=shape, axes=axes))
-    group.attrs["ome"] = _metadata(axes, scale=scale, count=count)
+def add_levels(group: zarr.Group, *, axes: str, scale: Mapping[str, float]) -> Iterator[float]:
+    """Add levels, each half as large in Y and X, until one fits 1024 px; then write the metadata.
+
+    Yields the share that is done after each chunk: in a large stack that is minutes of work.
+    """
+    levels: list[Any] = [group["0"]]
+    while max(levels[-1].shape[-2:]) > _COARSEST:
+        finer = levels[-1].shape
+        shape = (*finer[:-2], *(-(-length // 2) for length in finer[-2:]))
+        levels.append(create_level(group, str(len(levels)), shape=shape, axes=axes))
+    total, done = sum(math.prod(level.shape) for level in levels[1:]), 0
+    for finer, coarser in pairwise(levels):
+        for pixels in _halve(finer, coarser):
+            done += pixels
+            yield done / total
+    group.attrs["ome"] = _metadata(axes, scale=scale, count=len(levels))
 
 
-def _halve(finer: Any, coarser: Any) -> None:
-    """Take every second pixel of each plane (nearest: ids are never mixed), one chunk at a time."""
+def _halve(finer: Any, coarser: Any) -> Iterator[int]:
+    """Take every second pixel of each plane (nearest: ids are never mixed); yield the pixels of each chunk."""
     rows, columns = (range(0, length, _CHUNK) for length in coarser.shape[-2:])
     for position in np.ndindex(*coarser.shape[:-2]):
         for y, x in product(rows, columns):
-            part = finer[(*position, slice(2 * y, 2 * (y + _CHUNK)), slice(2 * x, 2 * (x + _CHUNK)))]
-            coarser[(*position, slice(y, y + _CHUNK), slice(x, x + _CHUNK))] = part[::2, ::2]
+            part = finer[(*position, slice(2 * y, 2 * (y + _CHUNK)), slice(2 * x, 2 * (x + _CHUNK)))][::2, ::2]
+            coarser[(*position, slice(y, y + _CHUNK), slice(x, x + _CHUNK))] = part
+            yield part.size
 
 
 def _metadata(axes: str, *, scale: Mapping[str, float], count: int) -> dict[str, Any]:

@@ -37,3 +37,9 @@ def results_of(inputs: Sequence[Path], *, folder: Path, format: Format) -> dict[
     labels = output_names(inputs, folder=folder, suffix="_labels.zarr" if format == "zarr" else "_labels.tif")
     tables = output_names(inputs, folder=folder, suffix="_objects.csv")
     return {path: Result(labels[path], tables[path]) for path in labels}
+
+
+def place_of(labels: Path) -> Result:
+    """Return the results of which the labels are a given zarr store: STEM_labels.zarr, or another name."""
+    stem = labels.name.removesuffix(".zarr").removesuffix("_labels")
+    return Result(labels, labels.with_name(f"{stem}_objects.csv"))

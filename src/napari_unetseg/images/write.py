@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -15,6 +16,7 @@ from zarr.storage import LocalStore
 
 from napari_unetseg.images.atomic import (
     check_destination,
+    explained,
     move_into_place,
     remove,
     remove_leftovers,
@@ -57,7 +59,7 @@ class LabelWriter:
     ) -> None:
         self.path = Path(path)
         self.shape, self.axes, self.scale = tuple(int(length) for length in shape), axes, dict(scale)
-        self._format = format
+        self._format, self._has_levels = format, False
         _check_layout(self.path, shape=self.shape, axes=axes, format=format)
         check_destination(self.path, overwrite=overwrite)
         remove_leftovers(self.path)
@@ -77,25 +79,30 @@ class LabelWriter:
         expected = _shape_at(self.shape, target)
         if labels.shape != expected:
             raise InputError(f"{self.path}: labels of shape {labels.shape} do not fit {expected} at index {index}")
-        self._labels[target] = _as_uint32(labels, path=self.path)
+        with explained(self.path):
+            self._labels[target] = _as_uint32(labels, path=self.path)
+
+    def complete(self) -> Iterator[float]:
+        """Make the smaller levels of a zarr store, yielding the share that is done; else `close` does it in one go."""
+        if self._format == "zarr" and not self._has_levels:
+            self._has_levels = True
+            with explained(self.path):
+                yield from add_levels(self._group, axes=self.axes, scale=self.scale)
 
     def close(self) -> Path:
         """Finish the file and give it its name; the temporary folder is gone afterwards, whatever happens."""
         try:
-            self._check_untouched()
-            if self._format == "tiff":
-                finished = self._folder / "labels.tif"
-                self._export(finished)
-                sync_file(finished)
-            else:
-                finished = self._folder / "spool"
-                add_levels(self._group, axes=self.axes, scale=self.scale)
-                sync_tree(finished)
-            move_into_place(finished, self.path)
-        except OSError as error:
-            raise JobError(
-                f"{self.path}: could not be finished ({error.strerror or error}); is the disk full?"
-            ) from error
+            with explained(self.path):
+                self._check_untouched()
+                if self._format == "tiff":
+                    finished = self._folder / "labels.tif"
+                    self._export(finished)
+                    sync_file(finished)
+                else:
+                    finished = self._folder / "spool"
+                    deque(self.complete(), maxlen=0)
+                    sync_tree(finished)
+                move_into_place(finished, self.path)
         finally:
             remove(self._folder)
         return self.path

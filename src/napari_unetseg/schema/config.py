@@ -137,6 +137,23 @@ class TilingConfig(Config):
     precision: Precision = Field("auto", description="'auto' takes bfloat16 where the processor is fast in it.")
 
 
+class MemoryConfig(Config):
+    """What a run may take; labels do not depend on it."""
+
+    memory: float | None = Field(
+        None,
+        ge=0.1,
+        le=4096,
+        description="Memory that a run may take (GiB); what needs more goes block by block onto disk. "
+        "Auto: 2 GiB, or half of what is free; 3D models that half.",
+    )
+
+    @property
+    def bytes(self) -> int | None:
+        """The memory in bytes; none: chosen from what is free."""
+        return None if self.memory is None else round(self.memory * 2**30)
+
+
 class DecodingConfig(Config):
     """How maps become objects."""
 

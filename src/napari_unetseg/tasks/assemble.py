@@ -50,7 +50,10 @@ def assemble(
     previous: Tables | None = None
     for index, frame in enumerate(layout.frames):
         numbers = layout.numbers(index)
-        parts = [summary_of(work.load(number)) for number in numbers]
+        parts = []
+        for number in numbers:
+            parts.append(summary_of(work.load(number)))
+            yield TileDone(steps * numbers.start // len(layout), steps)  # a large plane has hundreds of them
         unusable += sum(int(part["unusable"]) for part in parts)
         faces = _faces(work, numbers)
         tables, count, table = _frame(

@@ -51,7 +51,7 @@ SAMPLE = 8
 WASTEFUL = 4
 """Times a pixel is read, from which more memory is advised."""
 ASSEMBLING = 0.02
-"""The share of the progress bar that is left for joining the blocks."""
+"""The share of the progress bar that is left for what comes after the blocks."""
 WAIT = 0.5  # seconds between two signs of life while a block is decoded
 
 
@@ -102,9 +102,17 @@ def run(
     steps = joining_steps(tiles)
     with open_writer() as writer:
         joining = assemble(
-            work, layout=layout, source=job.source, model=job.model, decoding=job.decoding, writer=writer, steps=steps
+            work,
+            layout=layout,
+            source=job.source,
+            model=job.model,
+            decoding=job.decoding,
+            writer=writer,
+            steps=steps // 2,
         )
         objects, table = yield from as_part(joining, item=job.source.name, before=tiles, total=tiles + steps)
+        for share in writer.complete():
+            yield TileDone(tiles + round(steps * (1 + share) / 2), tiles + steps, job.source.name)
     return Segmentation(None, objects, table, time.monotonic() - began)
 
 
@@ -130,8 +138,8 @@ def tiles_of(job: Job, layout: Layout, numbers: Sequence[int]) -> int:
 
 
 def joining_steps(tiles: int) -> int:
-    """Return the steps of the progress bar that are left for joining the blocks."""
-    return max(1, round(ASSEMBLING * tiles))
+    """Return the steps of the progress bar that are left for joining the blocks and for smaller levels, half each."""
+    return 2 * max(1, round(ASSEMBLING / 2 * tiles))
 
 
 def predict_blocks(

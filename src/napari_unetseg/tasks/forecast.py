@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from napari_unetseg.images import normalize
+from napari_unetseg.images.blocks import Block, within
 from napari_unetseg.images.budget import available_memory, readable
+from napari_unetseg.images.large import DECODE_BYTES, LABEL_BYTES
 from napari_unetseg.images.simulate import simulate
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.tiles import Tile, TilePlan, volume
@@ -18,9 +21,10 @@ from napari_unetseg.labels.decode import decode
 from napari_unetseg.labels.measure import measure_objects
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.events import Event
+from napari_unetseg.tasks.blockwise import Job
+from napari_unetseg.tasks.layout import lay_out
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.segment import DECODE_BYTES
 
 EDGES = {2: (384, 384), 3: (32, 96, 96)}
 """Pixels of the calibration image: a second's work for the bundled model on two cores."""
@@ -29,7 +33,6 @@ LARGE = {2: (4096, 4096), 3: (512, 512, 512)}
 REPEATS = 3
 ENOUGH = 0.3  # seconds after which a pass is not repeated
 AMPLE = 2**62
-BYTES_PER_LABEL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Forecast:
         if not self.fits:
             return (
                 f"needs {readable(self.memory)}, {readable(self.available)} are free: "
-                "choose a smaller region, or segment the file with the Batch dock, which writes to disk"
+                "choose a smaller region, or less memory (--memory), so that it goes block by block onto disk"
             )
         if self.slowdown > 1.05:
             return f"little memory is free: runs in smaller tiles, about {100 * (self.slowdown - 1):.0f} % slower"
@@ -121,7 +124,7 @@ def forecast(source: ImageSource, *, predictor: Predictor, model: Model, pace: P
     seconds, usual = (
         _seconds(one, pace=pace) + pixels * pace.decoded for one in (plan, predictor.plan(shape, budget=AMPLE))
     )
-    labels = BYTES_PER_LABEL * frames * pixels
+    labels = LABEL_BYTES * frames * pixels
     maps = pixels * 4 * (model.card.target.out_channels + 2 * model.card.network.in_channels)
     return Forecast(
         memory=labels + maps + max(pixels * DECODE_BYTES, _network_bytes(predictor, plan=plan, model=model)),
@@ -131,6 +134,33 @@ def forecast(source: ImageSource, *, predictor: Predictor, model: Model, pace: P
         slowdown=seconds / usual,
         pace=pace,
     )
+
+
+def forecast_blocks(
+    source: ImageSource, *, predictor: Predictor, model: Model, pace: Pace, memory: int, channels: Sequence[int]
+) -> Forecast:
+    """Return what segmenting `source` block by block will take, with the labels on disk; nothing is read."""
+    layout = lay_out(source, model=model, channels=channels, memory=memory)
+    job = Job(source, model, predictor, model.card.decoding, channels, memory)
+    alike = {_kind_of(block): block for block in layout.blocks}
+    counts = Counter(_kind_of(block) for block in layout.blocks)
+    seconds = sum(
+        counts[kind] * (_seconds(job.plan(block), pace=pace) + volume(block.seen) * pace.decoded)
+        for kind, block in alike.items()
+    )
+    return Forecast(
+        memory=memory,
+        labels=0,
+        available=available_memory(),
+        seconds=len(layout.frames) * seconds,
+        slowdown=1.0,
+        pace=pace,
+    )
+
+
+def _kind_of(block: Block) -> str:
+    """Return what decides on the tiles of a block; most blocks are alike."""
+    return str(([side.stop - side.start for side in block.window], within(block.seen, block.window)))
 
 
 def _time(

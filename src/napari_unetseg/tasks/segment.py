@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pandas as pd
 from napari_unetseg.images import normalize
 from napari_unetseg.images.axes import from_canonical
 from napari_unetseg.images.budget import available_memory, readable
+from napari_unetseg.images.large import frame_bytes
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.images.notes import sentences_of
 from napari_unetseg.images.read import ImageSource, from_array
@@ -42,8 +42,6 @@ from napari_unetseg.tasks.numbering import Numbering
 from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.recall import Recalled
-
-DECODE_BYTES = 32  # per pixel: seeds, pieces, landscape and labels while maps become objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +170,7 @@ def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> 
 
 def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model) -> None:
     """Refuse a plane (3D: a volume) that does not fit with its maps, before the first is read."""
-    needed = math.prod(shape) * (
-        4 * (model.card.target.out_channels + 2 * model.card.network.in_channels) + DECODE_BYTES
-    )
+    needed = frame_bytes(shape, channels=model.card.network.in_channels, maps=model.card.target.out_channels)
     available = available_memory()
     if needed > available:
         what = "plane" if len(shape) == 2 else "volume"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_unetseg.images.atomic import remove
+from napari_unetseg.images.atomic import explained, remove
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.results import Format, Result
@@ -76,9 +76,26 @@ def segment_file(
     place, and the table is written last: with it the result counts as complete.
     """
     source = open_image(path, axes=job.axes)
+    result = yield from segment_source(source, place=place, job=job, image=image, number=number, note_down=note_down)
+    if result is None:
+        return None
+    axes = f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
+    channel = choose_channels(source, model=job.model, channels=job.channels)[0]
+    return Done(result.objects, axes, picture_of(source, place.labels, table=result.table, channel=channel))
+
+
+def segment_source(
+    source: ImageSource,
+    *,
+    place: Result,
+    job: FileJob,
+    image: str,
+    number: int = 1,
+    note_down: Callable[[], None] = lambda: None,
+) -> Generator[Event, None, Segmentation | None]:
+    """Write the results of an image that is open already, as `segment_file` does; its axes are those it has."""
     letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
     shape = tuple(source.sizes[letter] for letter in letters)
-    place.table.unlink(missing_ok=True)
 
     def open_writer() -> LabelWriter:
         return LabelWriter(
@@ -87,6 +104,7 @@ def segment_file(
 
     work = _begin(source, place=place, job=job, image=image)
     try:
+        place.table.unlink(missing_ok=True)
         if work is None:
             result = yield from _at_once(source, job=job, open_writer=open_writer)
         elif job.shard is not None:
@@ -96,15 +114,14 @@ def segment_file(
             result = yield from _blocks(source, work=work, job=job, open_writer=open_writer)
         yield Saved(place.labels)
         note_down()
-        write_text(place.table, result.table.to_csv(index=False))
+        with explained(place.table):
+            write_text(place.table, result.table.to_csv(index=False))
         remove(folder_of(place.labels))
     finally:
         if work is not None:
             work.release()
     yield Saved(place.table)
-    axes = f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
-    channel = choose_channels(source, model=job.model, channels=job.channels)[0]
-    return Done(result.objects, axes, picture_of(source, place.labels, table=result.table, channel=channel))
+    return result
 
 
 def _begin(source: ImageSource, *, place: Result, job: FileJob, image: str) -> Work | None:

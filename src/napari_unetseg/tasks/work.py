@@ -222,6 +222,12 @@ def folder_of(result: Path) -> Path:
     return result.with_name(f".{result.stem[:24]}.{digest}.work")
 
 
+def is_begun(result: Path, *, settings: Mapping[str, Any]) -> bool:
+    """Whether there is an unfinished run of a result with these settings, which can go on."""
+    plan = Work(folder_of(result), shard=WHOLE)._read_plan()
+    return plan is not None and plan["settings"] == _as_stored(settings)
+
+
 @contextmanager
 def _explained(folder: Path, *, needed: int = 0, kind: type[UnetSegError] = JobError) -> Iterator[None]:
     """Say of trouble with the disk what to do about it."""

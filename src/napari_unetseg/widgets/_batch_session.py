@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from qtpy.QtCore import Signal
 from napari_unetseg.images.find import find_images
 from napari_unetseg.images.results import Format, results_of
 from napari_unetseg.images.zarr_store import name_inside
-from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.config import DecodingConfig, MemoryConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, ItemDone, Note, TileDone
 from napari_unetseg.schema.words import counted, duration
@@ -60,6 +60,7 @@ class Settings:
     tiling: TilingConfig | None = None
     decoding: DecodingConfig | None = None
     existing: Existing = "skip"
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
 
 
 class BatchSession(Session):
@@ -278,6 +279,7 @@ def _segmentation(paths: Sequence[Path], *, inputs: Inputs, settings: Settings) 
             decoding=settings.decoding,
             format=inputs.format,
             existing=settings.existing,
+            memory=settings.memory.bytes,
         )
         return (yield from job)
 

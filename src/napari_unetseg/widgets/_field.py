@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QWidget
 
 UNBOUND = 1e9
-_UNIT = re.compile(r"\((px|%|degrees)\)")
+_UNIT = re.compile(r"\((px|%|degrees|GiB)\)")
 
 
 def field_of(name: str, info: FieldInfo, *, value: Any, none: str = "auto") -> Field:

@@ -41,6 +41,7 @@ class Job(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._run: _Run | None = None
+        self._last: threading.Thread | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(POLL)
         self._timer.timeout.connect(self._drain)
@@ -63,11 +64,16 @@ class Job(QObject):
         """Whether `cancel` was asked for and the task has not ended yet."""
         return self._run is not None and self._run.must_stop.is_set()
 
-    def start(self, task: Task) -> bool:
-        """Start `task` unless one runs already (a double click starts one job); say whether it was started."""
+    def start(self, task: Task, *, closes_aside: bool = False) -> bool:
+        """Start `task` unless one runs already (a double click starts one job); say whether it was started.
+
+        With `closes_aside` a cancelled task is told to have ended before it has put its things away, which may take it
+        a while; the next one waits for that.
+        """
         if self._run is not None:
             return False
-        self._run = _Run(task)
+        self._run = _Run(task, after=self._last, closes_aside=closes_aside)
+        self._last = self._run.thread
         self._timer.start()
         self._run.thread.start()
         self.started.emit()
@@ -100,7 +106,8 @@ class Job(QObject):
         if run is not None:
             run.must_stop.set()
             run.may_go.set()
-            run.thread.join(PATIENCE)
+        if self._last is not None:
+            self._last.join(PATIENCE)
 
     def _drain(self) -> None:
         """Hand on what the thread has sent, for a slice of time; runs in the main thread."""
@@ -131,30 +138,46 @@ class Job(QObject):
 class _Run:
     """A thread, what it sends, and the two flags it looks at between events."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, *, after: threading.Thread | None, closes_aside: bool) -> None:
         self.sent: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self.must_stop = threading.Event()
         self.may_go = threading.Event()
         self.may_go.set()
+        self._after, self._closes_aside = after, closes_aside
         self.thread = threading.Thread(target=self._work, args=(task,), name="unetseg job", daemon=True)
 
     def _work(self, task: Task) -> None:
+        if not self._is_my_turn():
+            return
         try:
-            last = self._advance(task())
+            self._advance(task())
         except Exception as error:  # the outer door: the dock shows what went wrong, with the traceback to copy
             logger.debug("job failed", exc_info=True)
-            last = ("failed", error)
-        self.sent.put(last)
+            self.sent.put(("failed", error))
 
-    def _advance(self, job: Generator[Event, None, Any]) -> tuple[str, Any]:
+    def _is_my_turn(self) -> bool:
+        """Wait for the task before to put its things away; false if this one was cancelled meanwhile."""
+        last, self._after, is_told = self._after, None, False
+        while last is not None and last.is_alive():
+            last.join(POLL / 1000)
+            if self.must_stop.is_set() and not is_told:
+                self.sent.put(("cancelled", None))
+                is_told = True
+        return not is_told
+
+    def _advance(self, job: Generator[Event, None, Any]) -> None:
         try:
             while not self.must_stop.is_set():
                 try:
                     event = next(job)
                 except StopIteration as end:
-                    return ("succeeded", end.value)
+                    self.sent.put(("succeeded", end.value))
+                    return
                 self.sent.put(("event", event))
                 self.may_go.wait()
-            return ("cancelled", None)
+            if self._closes_aside:
+                self.sent.put(("cancelled", None))
         finally:
             job.close()  # a suspended generator would run its `finally` whenever it is collected
+        if not self._closes_aside:
+            self.sent.put(("cancelled", None))

@@ -30,6 +30,13 @@ def data_of(layer: Layer) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
+def is_beyond_memory(layer: Labels, *, frame_axes: int | None = None) -> bool:
+    """Whether labels that are read as one looks are too large to be read whole; with `frame_axes`, their last axes."""
+    data = data_of(layer)
+    shape = data.shape if frame_axes is None else data.shape[-frame_axes:]
+    return not isinstance(data, np.ndarray) and byte_count(shape, np.dtype(np.uint32)) > LARGE
+
+
 def suggested_axes(layer: Image) -> str:
     """Return axis letters for the layer: its own labels where they are letters, else a guess from the shape."""
     data = data_of(layer)
@@ -116,9 +123,10 @@ def current(layer: Layer, *, axes: str, viewer: Any) -> dict[str, int]:
     }
 
 
-def add_labels(viewer: Any, data: np.ndarray, *, name: str, place: dict[str, Any], facts: dict[str, Any]) -> Labels:
-    """Add a Labels layer; napari numbers its name where a layer has it already."""
-    return viewer.add_labels(data, name=name, metadata={METADATA: facts}, **place)
+def add_labels(viewer: Any, data: Any, *, name: str, place: dict[str, Any], facts: dict[str, Any]) -> Labels:
+    """Add a Labels layer of an array, or of a list of levels; napari numbers its name where a layer has it already."""
+    has_levels = isinstance(data, list)
+    return viewer.add_labels(data, name=name, metadata={METADATA: facts}, multiscale=has_levels, **place)
 
 
 def new_labels(viewer: Any, image: Image, *, axes: str | None = None) -> Labels:

@@ -14,10 +14,19 @@ from napari_unetseg.schema.errors import UnetSegError
 
 COLOURS = {"error": "#d1495b", "warning": "#edae49", "note": "#4f8fc0"}  # told apart by colour-blind people too
 Kind = Literal["error", "warning", "note"]
-FIELDS = {"axes": "Axes", "channel": "Channels", "link": "Join slices", "tile": "Tile", "min-size": "Smallest object"}
+FIELDS = {
+    "axes": "Axes",
+    "channel": "Channels",
+    "link": "Join slices",
+    "memory": "Memory",
+    "min-size": "Smallest object",
+    "tile": "Tile",
+}
 """What the docks call an option of the command line that messages advise."""
 PHRASES = {
-    "pass --overwrite": "choose 'replace its result' at 'If done'",  # batch
+    "pass --overwrite": "choose 'replace its result' at 'If done'",  # batch, and segmenting onto disk
+    "go on with --resume": "start it again to go on",
+    "memory (--memory)": "'Memory' in Advanced",
     "start again with --overwrite": "start again under another name",  # training
 }
 """What takes the place of a whole piece of advice."""

@@ -194,6 +194,14 @@ class ReviewWalk(Session):
         """Whether listing the objects takes so long that it waits to be asked for."""
         return self.layer is not None and math.prod(_layers.data_of(self.layer).shape) > LARGE
 
+    @property
+    def is_beyond_memory(self) -> bool:
+        """Whether a frame, which is read as a whole to list its objects, is larger than memory."""
+        frame_axes = len(self.axes.replace("T", ""))
+        return (
+            self.layer is not None and bool(frame_axes) and _layers.is_beyond_memory(self.layer, frame_axes=frame_axes)
+        )
+
     def _on_settled(self) -> None:
         if self._is_watched and self._is_stale and not self.is_large:
             self.survey()

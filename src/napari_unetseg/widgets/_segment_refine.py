@@ -21,6 +21,12 @@ TIPS = {
     "min_size": "Objects of fewer pixels or voxels are left out (px) [min_size]",
 }
 PARTIAL = "Up to date where you look; the rest needs the network again."
+ON_DISK = "On disk, larger than memory: to retune, change the settings above and segment again."
+ON_DISK_TIP = (
+    "Off: to decode anew at once, the network's maps of all of the image would have to be kept, and they are larger "
+    "than memory too. Change the settings above and segment again; try them on a slice first"
+)
+SAVE_TIP = "Save the labels with axes and pixel size, as OME-TIFF or OME-Zarr"
 FILES = "OME-TIFF (*.ome.tif *.tif);;OME-Zarr (*.zarr)"
 
 
@@ -58,7 +64,6 @@ class RefinePanel(QWidget):
         self.table = QPushButton("Table")
         self.table.setToolTip("Open napari's table of the objects: sort it, save it as CSV, click a row to find a cell")
         self.save = QPushButton("Save…")
-        self.save.setToolTip("Save the labels with axes and pixel size, as OME-TIFF or OME-Zarr")
         self.review = QPushButton("Review →")
         self.review.setToolTip("Go through the objects, the doubtful ones first, and correct them")
         buttons = QHBoxLayout()
@@ -111,13 +116,15 @@ class RefinePanel(QWidget):
             button.setEnabled(not session.job.is_running)
         if refiner.wanted is not None and refiner.wanted != self.value():
             self.set_value(refiner.wanted)
-        for slider in self.sliders.values():
+        for name, slider in self.sliders.items():
             slider.setEnabled(session.can_refine)
+            slider.setToolTip(ON_DISK_TIP if result.file is not None else TIPS[name])
         self.note.setText(self._note())
         self.note.setVisible(bool(self.note.text()))
         self.apply.setVisible(refiner.needs_run and not session.job.is_running)
         self.count.setText(self._count())
-        self.save.setEnabled(not session.saver.is_running and not session.job.is_running)
+        self.save.setEnabled(result.file is None and not session.saver.is_running and not session.job.is_running)
+        self.save.setToolTip(SAVE_TIP if result.file is None else f"These labels are saved: {result.file}")
         self.save.setText("Saving…" if session.saver.is_running else "Save…")
 
     def _shown(self, name: str) -> float:
@@ -130,6 +137,8 @@ class RefinePanel(QWidget):
         session, refiner = self.session, self.session.refiner
         if session.job.is_running:
             return ""
+        if session.result.file is not None:
+            return ON_DISK
         if not session.can_refine:
             return "The prediction is too large to be kept: change the settings above and segment again."
         if refiner.problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_unetseg.images.axes import to_canonical
 from napari_unetseg.images.budget import available_memory
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import LabelsPart
+from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._edits import RunStep, is_edited, note_made
 from napari_unetseg.widgets._redraw import Redraw, warm_up
@@ -56,6 +58,8 @@ class Result:
         self.is_new = self.layer is None
         self.is_touched = False
         """Whether anything was written for good."""
+        self.file: Path | None = None
+        self._finished = 0
         self._active: Layer | None = None  # before ours was added
         self._before: np.ndarray | None = None
         self._unfinished: tuple[tuple[slice, ...], np.ndarray | int] | None = None
@@ -94,6 +98,7 @@ class Result:
         self.highest = max(self.highest, int(part.labels.max(initial=0)))
         if part.is_final:
             self._unfinished, self.is_touched = None, True
+            self._finished += 1
 
     def _was(self, frame: tuple[slice, ...]) -> np.ndarray | int:
         """Return what a plane or volume of the region held before the run, without copying a large one again."""
@@ -152,6 +157,17 @@ class Result:
             self._before = None
         self._stale.clear()
         layer.refresh()
+
+    def stop(self, viewer: Any, *, order: Any, word: str) -> str:
+        """Keep complete planes or volumes, and take back the one that was not; return what to say of it."""
+        noun = "plane" if order.card.network.ndim == 2 else "volume"
+        if not self.is_touched:
+            self.discard(viewer)
+            return f"{word} before the first {noun} was finished; nothing is changed"
+        done, total = self._finished, order.frames()
+        facts = order.facts(decoding=order.decoding) | {"finished": done, "of": total}
+        self.finish(viewer, facts=facts, table=None)
+        return f"{word} after {done} of {counted(total, noun)}; what is finished is kept"
 
     def notes(self) -> list[str]:
         """Say what a person should know of where the labels are."""
@@ -219,7 +235,7 @@ def _zeros(shape: tuple[int, ...]) -> np.ndarray:
     if _is_too_large(list(shape)):
         raise InputError(
             f"the labels of {' x '.join(map(str, shape))} pixels do not fit into memory; "
-            "choose a smaller region, or segment the file with the Batch dock, which writes to disk"
+            "choose a smaller region, or less 'Memory' in Advanced, so that it goes block by block onto disk"
         )
     return np.zeros(shape, np.uint32)
 

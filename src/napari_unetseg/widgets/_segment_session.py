@@ -14,9 +14,12 @@ from qtpy.QtCore import QTimer, Signal
 
 from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.events import Event, LabelsPart, Note, TileDone
-from napari_unetseg.schema.words import counted, duration
+from napari_unetseg.schema.words import duration
 from napari_unetseg.widgets._camera import camera_of
+from napari_unetseg.widgets._disk_tasks import disk_task
+from napari_unetseg.widgets._job import Task
 from napari_unetseg.widgets._layers import is_aid
+from napari_unetseg.widgets._segment_disk import ResultOnDisk
 from napari_unetseg.widgets._segment_refiner import Refiner
 from napari_unetseg.widgets._segment_result import Result, result_for, table_of
 from napari_unetseg.widgets._segment_tasks import Loaded, Order, forecast_task, new_cache, segment_task
@@ -46,7 +49,7 @@ class SegmentSession(Session):
         super().__init__(viewer)
         self.loaded = Loaded()
         self.order: Order | None = None
-        self.result: Result | None = None
+        self.result: Result | ResultOnDisk | None = None
         self.cache: Any = None
         self.objects: int | None = None
         self.fraction, self.began, self.ended = 0.0, 0.0, ""
@@ -58,7 +61,6 @@ class SegmentSession(Session):
         self._layers: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
         self._layer: Image | None = None
         self._notes: list[str] = []
-        self._finished_frames = 0
         self._bar: Any = None
         self.forecaster, self.saver = self.new_job(), self.new_job()
         self.refiner = Refiner(self)
@@ -77,16 +79,18 @@ class SegmentSession(Session):
         self._expected = self.forecast
         if self.result is not None:
             self.result.take_back()
-        result = result_for(
-            layer, order.source.axes.letters, region=order.region, viewer=self.viewer, known=self._layers
-        )
-        table = None if result.layer is None else self.table(result.layer)
-        self.order, self.result, self.cache, self._layer = order, result, new_cache(), layer
-        self._notes, self._finished_frames, self.fraction, self.ended = [], 0, 0.0, ""
+        axes, region = order.source.axes.letters, order.region
+        is_large = order.place is not None
+        if is_large:
+            result: Any = ResultOnDisk(layer, axes=axes, region=region, place=order.place)
+        else:
+            result = result_for(layer, axes, region=region, viewer=self.viewer, known=self._layers)
+        self.order, self.result, self.cache, self._layer = order, result, None if is_large else new_cache(), layer
+        self._notes, self.fraction, self.ended = [], 0.0, ""
         self.began = time.monotonic()
         if getattr(self.viewer, "window", None) is not None:
             self._bar = progress(total=STEPS, desc=f"Segment {layer.name}")
-        return self.job.start(segment_task(order, loaded=self.loaded, result=result, table=table, cache=self.cache))
+        return self.job.start(self._task(order, result), closes_aside=is_large)
 
     def order_with(self, decoding: DecodingConfig) -> Order:
         """Return the last order with other settings."""
@@ -149,6 +153,12 @@ class SegmentSession(Session):
         self.result.write(part)
         if not self._redraw.isActive():
             self._redraw.start()
+
+    def _task(self, order: Order, result: Any) -> Task:
+        if order.place is not None:
+            return disk_task(order, loaded=self.loaded, result=result)
+        table = None if result.layer is None else self.table(result.layer)
+        return segment_task(order, loaded=self.loaded, result=result, table=table, cache=self.cache)
 
     def _connect(self, viewer: Any) -> None:
         self.job.progressed.connect(self._on_progressed)
@@ -219,18 +229,18 @@ class SegmentSession(Session):
                     self._bar.update(round(STEPS * self.fraction) - self._bar.n)
                 self.advanced.emit()
             case LabelsPart():
-                self._finished_frames += event.is_final
                 self.write(event)
             case Note() if event.message:
                 self._notes.append(event.message)
 
     def _on_succeeded(self, segmentation: Any) -> None:
-        self._learn(segmentation.seconds)
+        if self.order.place is None:  # else the run may have gone on from another one
+            self._learn(segmentation.seconds)
         can_undo = self.result.can_undo or self.result.is_new
         self.finish_result(segmentation, decoding=self.order.decoding)
         self._remember_layer()
         seconds = time.monotonic() - self.began
-        self.ended = f"Done in {duration(seconds)}"
+        self.ended = "Opened" if self.order.opens else f"Done in {duration(seconds)}"
         self._notes.extend(self.result.notes())
         if not can_undo:
             self._notes.append("the change is too large for an undo step")
@@ -251,21 +261,14 @@ class SegmentSession(Session):
         self.failed.emit(error)
 
     def _keep_finished(self, word: str) -> None:
-        """Keep complete planes or volumes, and take back the one that was not."""
-        done, total = self._finished_frames, self.order.frames()
-        noun = "plane" if self.order.card.network.ndim == 2 else "volume"
-        if self.result.is_touched:
-            facts = self.order.facts(decoding=self.order.decoding) | {"finished": done, "of": total}
-            self.result.finish(self.viewer, facts=facts, table=None)
-            self._remember_layer()
-            self.ended = f"{word} after {done} of {counted(total, noun)}; what is finished is kept"
-            if notes := self.result.notes():
-                self.told.emit("\n".join(notes), "note")
-            self.objects = None
-        else:
-            self.result.discard(self.viewer)
-            self.ended = f"{word} before the first {noun} was finished; nothing is changed"
+        self.ended = self.result.stop(self.viewer, order=self.order, word=word)
+        if not self.result.is_touched:
             self.result = None
+            return
+        self._remember_layer()
+        if notes := self.result.notes():
+            self.told.emit("\n".join(notes), "note")
+        self.objects = None
 
     def _remember_layer(self) -> None:
         if self._layer is not None and self.result.layer is not None:

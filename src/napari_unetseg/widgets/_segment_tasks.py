@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import napari_unetseg
 from napari_unetseg.images.budget import available_memory
 from napari_unetseg.images.crop import crop
+from napari_unetseg.images.large import is_larger_than_memory
+from napari_unetseg.images.results import Result as Place
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.config import DecodingConfig, MemoryConfig, TilingConfig
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.widgets._job import Task
 
@@ -30,6 +33,26 @@ class Order:
     card: ModelCard
     tiling: TilingConfig
     decoding: DecodingConfig
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    file: Path | None = None
+    """What the image was read from."""
+    place: Place | None = None
+    """Where the result goes if it is larger than memory; none while that is to be chosen."""
+    may_replace: bool = False
+    opens: bool = False
+    """Whether the result that is at `place` is shown, and no other made."""
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether the region goes block by block onto disk."""
+        network = self.card.network
+        return is_larger_than_memory(
+            self.part(),
+            ndim=network.ndim,
+            channels=network.in_channels,
+            maps=network.out_channels,
+            memory=self.memory.bytes,
+        )
 
     def part(self) -> ImageSource:
         """Return the region of the image."""
@@ -41,7 +64,9 @@ class Order:
         return sizes["T"] * (sizes["Z"] if self.card.network.ndim == 2 else 1)
 
     def facts(self, *, decoding: DecodingConfig) -> dict[str, Any]:
-        """Return what the result's metadata say of how it was made."""
+        """Return what the result's metadata say of how it was made; of one that was opened that is not known."""
+        if self.opens:
+            return {}
         return {
             "model": self.card.name,
             "model_sha256": self.card.sha256,
@@ -110,7 +135,8 @@ def forecast_task(order: Order, *, loaded: Loaded) -> Task:
     """Return a task that says what a run will take; it measures each model and device once."""
 
     def task() -> Generator[Event, None, Any]:
-        from napari_unetseg.tasks.forecast import calibrate, forecast
+        from napari_unetseg.tasks.forecast import calibrate, forecast, forecast_blocks
+        from napari_unetseg.tasks.layout import default_memory
 
         yield Note("loading")
         model = loaded.model(order.model)
@@ -119,7 +145,11 @@ def forecast_task(order: Order, *, loaded: Loaded) -> Task:
         key = loaded.pace_key(order.tiling)
         if key not in loaded.paces:
             loaded.paces[key] = yield from calibrate(predictor, model=model)
-        return forecast(order.part(), predictor=predictor, model=model, pace=loaded.paces[key])
+        part, known = order.part(), {"predictor": predictor, "model": model, "pace": loaded.paces[key]}
+        if not order.is_large:
+            return forecast(part, **known)
+        memory = order.memory.bytes or default_memory(ndim=model.card.network.ndim)
+        return forecast_blocks(part, memory=memory, channels=order.channels, **known)
 
     return task
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QPushButto
 
 from napari_unetseg.images.axes import LETTERS
 from napari_unetseg.images.results import REPORT
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.config import DecodingConfig, MemoryConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets import _settings
@@ -65,6 +65,7 @@ class BatchDock(Dock):
             tiling=self.tiling.value(),
             decoding=self.decoding.value(),
             existing=self.existing.currentData(),
+            memory=self.memory.value(),
         )
 
     def set_value(self, settings: Settings) -> None:
@@ -77,6 +78,7 @@ class BatchDock(Dock):
         if settings.decoding is not None:
             self.decoding.set_value(settings.decoding)
         self.existing.setCurrentIndex(self.existing.findData(settings.existing))
+        self.memory.set_value(settings.memory)
 
     def _add_existing(self) -> None:
         self.existing = QComboBox()
@@ -92,6 +94,7 @@ class BatchDock(Dock):
         self.channels.setPlaceholderText("all")
         self.tiling = Form(_settings.tiling(), list(TILING), labels=TILING)
         self.decoding = Form(self._decoding_of_model(), list(DECODING), labels=DECODING)
+        self.memory = Form(MemoryConfig(), ["memory"], labels={"memory": "Memory"})
         fields = QWidget()
         rows = QFormLayout(fields)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -101,7 +104,7 @@ class BatchDock(Dock):
             label.setToolTip(tip)
             field.setToolTip(tip)
             rows.addRow(label, field)
-        self.advanced = self.add_section("Advanced", fields, self.decoding, self.tiling)
+        self.advanced = self.add_section("Advanced", fields, self.decoding, self.tiling, self.memory)
 
     def _add_table(self) -> None:
         self.found = hint()
@@ -127,6 +130,7 @@ class BatchDock(Dock):
         self.channels.textChanged.connect(self._refresh)
         self.tiling.checked.connect(self._refresh)
         self.decoding.checked.connect(self._refresh)
+        self.memory.checked.connect(self._refresh)
         self.model.changed.connect(self._on_model_changed)
         self.table.doubleClicked.connect(self._on_table_double_clicked)
         self.run.clicked.connect(self._on_run_clicked)

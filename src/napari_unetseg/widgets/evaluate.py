@@ -169,6 +169,9 @@ class EvaluateDock(Dock):
             return EMPTY
         if labels is truth:
             return "Choose two different layers."
+        beyond = [layer.name for layer in (labels, truth) if _layers.is_beyond_memory(layer)]
+        if beyond:
+            return f"'{beyond[0]}' is larger than memory and cannot be compared as a whole; compare a slice or a part."
         found, wanted = (_layers.data_of(layer).shape for layer in (labels, truth))
         if found != wanted:
             return f"Labels {_size(found)} and truth {_size(wanted)} differ in size; choose layers of one image."

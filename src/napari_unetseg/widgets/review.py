@@ -35,6 +35,9 @@ DOUBT_BY_SHAPE = (
     "ellipse (often two in one) or much larger or smaller than the others come first"
 )
 DOUBT_BY_CONFIDENCE = "Doubt is 1 - confidence, from the column 'confidence' of the layer's features"
+BEYOND_MEMORY = (
+    "larger than memory: look at them here, but to go through and correct objects, segment a slice or a rectangle"
+)
 EMPTY = "Nothing to review yet. Segment an image first, or add a Labels layer; its objects are then gone through here."
 
 
@@ -199,7 +202,8 @@ class ReviewDock(Dock):
             button.setEnabled(is_ready)
         self.accept.setEnabled(has_item)
         self.tools.refresh(has_item=has_item, is_ready=is_ready)
-        self.list_objects.setVisible(session.is_large and objects is None and not session.job.is_running)
+        can_list = session.is_large and objects is None and not session.is_beyond_memory
+        self.list_objects.setVisible(can_list and not session.job.is_running)
         self.facts.setText(self._facts())
         self.about.setText(_about(item) if has_item else "Press N for the first object." if is_ready else "")
         self.done.setMaximum(max(1, objects.total if objects else 1))
@@ -222,7 +226,9 @@ class ReviewDock(Dock):
         parts = [" · ".join(f"{letter} {size}" for letter, size in sizes)]
         if objects is not None:
             parts.append(counted(objects.total, "object"))
-        if not layer.editable:
+        if self.session.is_beyond_memory:
+            parts.append(BEYOND_MEMORY)
+        elif not layer.editable:
             parts.append("cannot be edited here (multiscale, or shown in 3D)")
         return " · ".join(parts)
 

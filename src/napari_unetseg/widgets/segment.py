@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import napari.viewer
 from napari.layers import Image
 from qtpy.QtWidgets import QComboBox, QPushButton
 
-from napari_unetseg.images.budget import readable
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.config import DecodingConfig, MemoryConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
-from napari_unetseg.schema.words import duration
 from napari_unetseg.widgets import _settings
+from napari_unetseg.widgets._destination import Destination, file_of, suggested
 from napari_unetseg.widgets._dock import Dock, hint
 from napari_unetseg.widgets._form import Form
 from napari_unetseg.widgets._message import in_dock_words
 from napari_unetseg.widgets._models import ModelChooser
+from napari_unetseg.widgets._segment_forecast import ForecastWords, sentence
 from napari_unetseg.widgets._segment_image import ImageChoice
 from napari_unetseg.widgets._segment_refine import RefinePanel
 from napari_unetseg.widgets._segment_region import RegionChoice, add_shapes, describe, has_rectangle, region_of
@@ -33,7 +34,6 @@ DECODING = {
     "link_slices": "Join slices",
 }
 DEVICE_TIP = "Where the network runs; automatic takes a GPU if there is one. The labels do not depend on it [device]"
-MEASURING = "Measuring how fast this computer is…"
 
 
 class SegmentDock(Dock):
@@ -51,17 +51,17 @@ class SegmentDock(Dock):
         self.add_row("Model", self.model)
         self.region = RegionChoice()
         self.add_row("Region", self.region)
+        self.destination = Destination()
+        self._destination_label = self.add_row("Labels in", self.destination)
         self._add_computing()
         self.refine = RefinePanel(self.session)
         self.column.addWidget(self.refine)
-        self.forecast = hint()
+        self.forecast, self._words = hint(), ForecastWords(self.session)
         self.footer.insertWidget(0, self.forecast)
         self.run = QPushButton("Segment")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop after the tile at work; planes that are finished are kept")
         self.add_buttons(self.run, self.cancel)
-        self._asked: tuple[object, ...] = ()
-        self._told = MEASURING
         self._restore()
         self._connect()
         self._refresh()
@@ -82,8 +82,18 @@ class SegmentDock(Dock):
             card=card,
             tiling=self.tiling.value().replace(device=self.device.currentData()),
             decoding=self.decoding.value(),
+            memory=self.memory.value(),
+            file=file_of(layer),
+            may_replace=self.destination.may_replace,
         )
-        return layer, order
+        return layer, self._with_place(layer, order)
+
+    def _with_place(self, layer: Image, order: Order) -> Order:
+        """Return an order with the place of its result, which is suggested where nobody has chosen one."""
+        if not order.is_large:
+            return order
+        self.destination.suggest(suggested(layer, order.region))
+        return replace(order, place=self.destination.value())
 
     def reset_choices(self, _event: object = None) -> None:
         """Follow the viewer's layers; napari calls it when they change."""
@@ -99,8 +109,9 @@ class SegmentDock(Dock):
         self.device.setCurrentIndex(self.device.findData(chosen.device))
         self.add_row("Device", self.device, tooltip=DEVICE_TIP)
         self.tiling = Form(chosen, list(TILING), labels=TILING)
+        self.memory = Form(MemoryConfig(), ["memory"], labels={"memory": "Memory"})
         self.decoding = Form(self._decoding_of_model(), list(DECODING), labels=DECODING)
-        self.advanced = self.add_section("Advanced", self.decoding, self.tiling)
+        self.advanced = self.add_section("Advanced", self.decoding, self.tiling, self.memory)
 
     def _connect(self) -> None:
         session, job = self.session, self.session.job
@@ -109,8 +120,10 @@ class SegmentDock(Dock):
         self.region.changed.connect(self._refresh)
         self.region.draw.clicked.connect(self._on_draw_clicked)
         self.device.currentIndexChanged.connect(self._refresh)
+        self.destination.changed.connect(self._refresh)
+        self.destination.shown.connect(self._on_destination_shown)
         self.model.changed.connect(self._on_model_changed)
-        for form in (self.tiling, self.decoding):
+        for form in (self.tiling, self.memory, self.decoding):
             form.checked.connect(self._refresh)
         self.sample.clicked.connect(self._on_sample_clicked)
         self.run.clicked.connect(self._on_run_clicked)
@@ -134,6 +147,9 @@ class SegmentDock(Dock):
             self.model.set_value(order.model)
             self.image.set_card(self.model.card)
             self.decoding.set_value(self.session.refiner.wanted or order.decoding)
+            self.memory.set_value(order.memory)
+            if order.place is not None and order.source.name == self.image.layer.currentText():
+                self.destination.set_value(order.place.labels)
             self.refine.set_value(self.decoding.value())
         if self.session.job.is_running:
             self._on_job_started()
@@ -146,22 +162,19 @@ class SegmentDock(Dock):
         try:
             _, order = self.value()
         except UnetSegError as error:
-            problem = _sentence(in_dock_words(str(error)))
+            problem = sentence(in_dock_words(str(error)))
         self._offer_rectangle()
         self.region.say("" if order is None else describe(order.region, word=order.word, sizes=order.source.sizes))
         self.sample.setVisible(self.image.layer.value() is None)
-        self._ask_forecast(order)
-        forecast = self.session.forecast
-        if isinstance(forecast, UnetSegError):
-            problem = problem or _sentence(in_dock_words(str(forecast)))
-        elif forecast is not None and not isinstance(forecast, Exception) and order is not None and not forecast.fits:
-            problem = _sentence(forecast.advice)
+        self._words.ask(order)
+        problem = problem or self._words.problem() or self._refresh_destination(order)
+        goes_on = order is not None and order.place is not None and self.destination.is_unfinished
         self.run.setEnabled(not problem and not is_running)
-        self.run.setText("Segmenting…" if is_running else "Segment")
+        self.run.setText("Segmenting…" if is_running else "Go on" if goes_on else "Segment")
         self.run.setToolTip(problem or "Outline the cells of the region (Ctrl+Enter)")
         self.cancel.setEnabled(is_running and not self.session.job.is_stopping)
         self.cancel.setText("Stopping…" if self.session.job.is_stopping else "Cancel")
-        self.forecast.setText("" if is_running else problem or self._forecast_text())
+        self.forecast.setText("" if is_running else problem or self._words.words(order, goes_on=goes_on))
         self.forecast.setVisible(bool(self.forecast.text()))
         self.progress.setVisible(is_running or bool(self.progress.text.text()))
         if not is_running:
@@ -173,27 +186,14 @@ class SegmentDock(Dock):
             for name in self.refine.sliders:  # one place to set them, not two
                 self.decoding.show_field(name, not is_refined)
 
-    def _ask_forecast(self, order: Order | None) -> None:
-        """Ask for a forecast where something it depends on has changed."""
-        asked = () if order is None else (order.source, tuple(order.region.items()), order.model, order.tiling)
-        if repr(asked) != repr(self._asked):
-            if self._asked[2:] != asked[2:]:
-                self._told = MEASURING
-            self._asked = asked
-            self.session.ask_forecast(order)
-
-    def _forecast_text(self) -> str:
-        """Return what is known; while a new forecast is made, the one before stays."""
-        forecast = self.session.forecast
-        if forecast is None:
-            return self._told
-        if isinstance(forecast, Exception):
-            return f"No forecast: {forecast}"
-        device = "this CPU" if forecast.pace.device == "cpu" else "the GPU"
-        precision = forecast.pace.precision.replace("bfloat16", "bf16")
-        needs = f"About {_about(forecast.seconds)} on {device} ({precision}), {_bytes(forecast.memory)} of memory"
-        self._told = f"{needs}\n{_sentence(forecast.advice)}" if forecast.advice else needs
-        return self._told
+    def _refresh_destination(self, order: Order | None) -> str:
+        """Show where labels go that are larger than memory; return what is in the way of that."""
+        is_large = order is not None and order.is_large
+        for part in (self.destination, self._destination_label):
+            part.setVisible(is_large)
+            part.setEnabled(not self.session.job.is_running)
+        self.destination.refresh()
+        return self.destination.problem() if is_large else ""
 
     def _decoding_of_model(self) -> DecodingConfig:
         return DecodingConfig() if self.model.card is None else self.model.card.decoding
@@ -201,6 +201,8 @@ class SegmentDock(Dock):
     def _show_progress(self) -> None:
         if self.session.job.is_running and self.session.fraction > 0:
             self.progress.show_fraction(self.session.fraction)
+        elif self.session.job.is_running:
+            self.progress.start("reading the image…", began=self.session.began)
 
     def _start(self, order: Order, layer: Image) -> None:
         self.message.clear()
@@ -219,7 +221,8 @@ class SegmentDock(Dock):
         add_shapes(self.session.viewer, image=self.image.layer.value())
 
     def _on_layer_changed(self, _layer: Image | None) -> None:
-        """Say no more how the run of another image ended."""
+        """Say no more how the run of another image ended, nor write where that went."""
+        self.destination.forget()
         if not self.session.job.is_running:
             self.session.ended = ""
             self.progress.stop()
@@ -242,10 +245,22 @@ class SegmentDock(Dock):
     def _on_run_clicked(self) -> None:
         try:
             layer, order = self.value()
+            if order.is_large and order.place is None:
+                self.destination.ask()
+                layer, order = self.value()
         except UnetSegError as error:
             self.message.show_error(error)
             return
-        self._start(order, layer)
+        if self.run.isEnabled() and (order.place is not None or not order.is_large):
+            self._start(order, layer)
+
+    def _on_destination_shown(self) -> None:
+        try:
+            layer, order = self.value()
+        except UnetSegError as error:
+            self.message.show_error(error)
+        else:
+            self._start(replace(order, opens=True), layer)
 
     def _on_refine_applied(self) -> None:
         """Run again where the last run was, with the settings of the sliders."""
@@ -268,19 +283,7 @@ class SegmentDock(Dock):
         self._show_progress()
 
     def _on_job_finished(self) -> None:
+        if self.session.result is not None:
+            self.destination.protect()
         self.progress.stop(self.session.ended)
         self._refresh()
-
-
-def _about(seconds: float) -> str:
-    """Return a time as roughly as it is known."""
-    return "1 s" if seconds < 1 else duration(float(f"{seconds:.1g}") if seconds < 60 else 10 * round(seconds / 10))
-
-
-def _bytes(count: float) -> str:
-    """Return a size as roughly as it is known."""
-    return f"{count / 2**20:.0f} MiB" if count < 2**30 else readable(count)
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith(".") else ".")
