@@ -134,3 +134,24 @@ def test_each_worker_takes_a_card_of_its_own(monkeypatch, device, cards, name, e
     monkeypatch.setattr("torch.cuda.device_count", lambda: cards)
     monkeypatch.setattr(distributed, "get_worker", lambda: SimpleNamespace(name=name))
     assert cluster._on_own_card(TilingConfig(device=device)).device == expected
+
+
+def test_one_cluster_serves_all_images_of_a_batch(tmp_path, stack, model, monkeypatch) -> None:
+    """Images of one block too: the workers may have graphics cards that this computer lacks."""
+    image = tifffile.imread(stack)
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, image[0])
+    begun, really = [], cluster._client
+
+    def client(address):
+        begun.append(address)
+        return really(address)
+
+    monkeypatch.setattr(cluster, "_client", client)
+    paths = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    done = []
+    monkeypatch.setattr("napari_unetseg.tasks.blockwise.predict_blocks", lambda *_a, **_k: done.append(1))
+    results = finish(segment_files(paths, folder=tmp_path / "out", model=model, cluster="local:1", existing="skip"))
+    assert [result.error for result in results] == [None, None]
+    assert begun == ["local:1"]
+    assert not done  # nothing was predicted in this process

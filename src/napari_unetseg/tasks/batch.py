@@ -16,6 +16,7 @@ from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks.cluster import Cluster
 from napari_unetseg.tasks.layout import default_memory
 from napari_unetseg.tasks.manifest import Manifest, fingerprint
 from napari_unetseg.tasks.model import Model
@@ -83,7 +84,7 @@ def segment_files(
         predictor,
         existing == "skip",
         shard,
-        cluster,
+        None if cluster is None else Cluster(cluster),
     )
     manifest = Manifest.of(folder, settings=job.settings())
     if existing == "skip":
@@ -94,6 +95,8 @@ def segment_files(
         return (yield from _all(inputs, places=places, job=job, manifest=manifest, report=report))
     finally:
         _tell(report)
+        if job.cluster is not None:
+            job.cluster.close()
 
 
 def _all(

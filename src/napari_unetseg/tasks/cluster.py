@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -55,8 +55,30 @@ class _Order:
     threads: int | None
 
 
-def compute(job: Job, *, work: Work, layout: Layout, address: str) -> Generator[Event, None, None]:
-    """Have the workers at `address` do the blocks that are missing; "local:4" starts four workers on this computer.
+class Cluster:
+    """The workers at an address, met when there is work for them; "local:4" starts four on this computer."""
+
+    def __init__(self, address: str) -> None:
+        check_address(address)
+        self.address = address
+        self._open = ExitStack()
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """The connection to the workers, the same for all images."""
+        if self._client is None:
+            self._client = self._open.enter_context(_client(self.address))
+        return self._client
+
+    def close(self) -> None:
+        """Leave nothing running behind."""
+        self._client = None
+        self._open.close()
+
+
+def compute(job: Job, *, work: Work, layout: Layout, cluster: Cluster) -> Generator[Event, None, None]:
+    """Have the workers do the blocks that are missing.
 
     Raises `JobError` once all others are done if blocks failed.
     """
@@ -67,24 +89,23 @@ def compute(job: Job, *, work: Work, layout: Layout, address: str) -> Generator[
     total = tiles + blockwise.joining_steps(tiles)
     yield from blockwise.measure_contrast(job, work=work, layout=layout)
     failed: list[tuple[int, BaseException]] = []
-    with _client(address) as client:
-        order = _order(job, work=work, layout=layout, address=address)
-        waiting = {client.submit(_do, order, number, pure=False): number for number in todo}
-        lost: dict[int, int] = {}
-        try:
-            while waiting:
-                yield TileDone(before, total, job.source.name)
-                for future in _finished(list(waiting)):
-                    number = waiting.pop(future)
-                    if future.status == "finished":
-                        before += job.tiles_of(layout.at(number)[1])
-                    elif future.status == "error" or lost.get(number, 0) == DEATHS:
-                        failed.append((number, future.exception() or JobError(f"it was {future.status}")))
-                    else:  # its worker was restarted by somebody
-                        lost[number] = lost.get(number, 0) + 1
-                        waiting[client.submit(_do, order, number, pure=False)] = number
-        finally:
-            client.cancel(list(waiting))
+    client, order = cluster.client, _order(job, work=work, layout=layout, address=cluster.address)
+    waiting = {client.submit(_do, order, number, pure=False): number for number in todo}
+    lost: dict[int, int] = {}
+    try:
+        while waiting:
+            yield TileDone(before, total, job.source.name)
+            for future in _finished(list(waiting)):
+                number = waiting.pop(future)
+                if future.status == "finished":
+                    before += job.tiles_of(layout.at(number)[1])
+                elif future.status == "error" or lost.get(number, 0) == DEATHS:
+                    failed.append((number, future.exception() or JobError(f"it was {future.status}")))
+                else:  # its worker was restarted by somebody
+                    lost[number] = lost.get(number, 0) + 1
+                    waiting[client.submit(_do, order, number, pure=False)] = number
+    finally:
+        client.cancel(list(waiting))
     work.reread()
     left = blockwise.missing(work, layout)
     if left and not failed:
@@ -122,8 +143,7 @@ def _order(job: Job, *, work: Work, layout: Layout, address: str) -> _Order:
 
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
-    """Connect to a cluster, or start workers here, and leave nothing running behind."""
-    check_address(address)
+    """Connect to a cluster, or start workers here."""
     import dask
     import distributed
 

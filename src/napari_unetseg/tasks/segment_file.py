@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_unetseg.images.atomic import explained, remove
 from napari_unetseg.images.axes import label_axes
+from napari_unetseg.images.budget import readable
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.results import Format, Result
 from napari_unetseg.images.source import ImageSource
@@ -17,8 +18,8 @@ from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.events import Event, Note, Saved
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import blockwise, segment
-from napari_unetseg.tasks import cluster as clusters
 from napari_unetseg.tasks import device as devices
+from napari_unetseg.tasks.cluster import Cluster, compute
 from napari_unetseg.tasks.frames import choose_channels
 from napari_unetseg.tasks.layout import Layout, lay_out
 from napari_unetseg.tasks.model import Model
@@ -42,7 +43,7 @@ class FileJob:
     predictor: Predictor
     resume: bool
     shard: tuple[int, int] | None
-    cluster: str | None
+    cluster: Cluster | None
 
     def settings(self) -> dict[str, Any]:
         """Return what decides on the labels, in words that can be compared; tile and device do not."""
@@ -128,7 +129,8 @@ def _begin(source: ImageSource, *, place: Result, job: FileJob, image: str) -> W
     """Return the work on an image; none where there is nothing to join, share or go on with."""
     channels = choose_channels(source, model=job.model, channels=job.channels)
     layout = lay_out(source, model=job.model, channels=channels, memory=job.memory)
-    if len(layout) == 1 and job.shard is None and not folder_of(place.labels).exists():
+    is_alone = job.shard is None and job.cluster is None
+    if len(layout) == 1 and is_alone and not folder_of(place.labels).exists():
         return None
     name = WHOLE if job.shard is None else f"{job.shard[0]}-{job.shard[1]}"
     settings = {**job.settings(), "image": image}
@@ -158,7 +160,7 @@ def _blocks(
     blocks, layout = _blocks_of(source, work=work, job=job)
     yield from _notes(blocks, layout, done=len(work.done), given=job.channels)
     if job.cluster is not None:
-        yield from clusters.compute(blocks, work=work, layout=layout, address=job.cluster)
+        yield from compute(blocks, work=work, layout=layout, cluster=job.cluster)
     return (yield from blockwise.run(blocks, work=work, layout=layout, open_writer=open_writer))
 
 
@@ -188,3 +190,5 @@ def _notes(
     yield from blockwise.advice(blocks, layout)
     if done:
         yield Note(f"{name}: {done} of {counted(len(layout), 'block')} are done already")
+    else:
+        yield Note(f"{name}: {counted(len(layout), 'block')}, within {readable(blocks.memory)} of memory")
