@@ -544,6 +544,10 @@ def test_a_hundred_gigabytes_are_segmented_where_one_looks(viewer, open_dock, qt
     assert labels.data.shape == (1, 320, 384)
     np.testing.assert_array_equal(labels.data[0] > 0, np.tile(plane, (16, 16)) > 500)
     assert labels.translate[0] == 400_000
+    viewer.dims.set_point(0, 300_000)
+    dock.reset_choices()
+    run(dock, qtbot)
+    assert [layer.translate[0] for layer in results(viewer)] == [400_000, 300_000]
 
 
 @pytest.mark.screen

@@ -50,6 +50,8 @@ class Result:
         self.kept = ""
         """Name of a layer with corrections, which is left as it is."""
         self.layer = existing if existing is not None and _can_hold(existing, wanted) else None
+        if self.is_own_size and self.layer is not None and not _lies_at(self.layer, place):
+            self.layer = None
         if self.is_edited:
             self.kept, self.layer = self.layer.name, None
         self.array = _zeros(wanted) if self.layer is None else self.layer.data
@@ -224,6 +226,11 @@ def _can_hold(layer: Labels, shape: tuple[int, ...]) -> bool:
     """Whether a layer can take the result in place: an array in memory of that shape, with ids wide enough."""
     data = layer.data
     return isinstance(data, np.ndarray) and data.shape == shape and data.dtype.itemsize >= 4 and data.flags.writeable
+
+
+def _lies_at(layer: Labels, place: Mapping[str, Any]) -> bool:
+    """Whether a layer lies where the result does: labels of one slice of a large image are not those of another."""
+    return bool(np.allclose(layer.translate, place["translate"]))
 
 
 def _is_too_large(shape: list[int]) -> bool:
