@@ -7,13 +7,13 @@ import platform
 from pathlib import Path
 from typing import Any
 
-import torch
-
 RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> str:
     """Return one line on what this ran on."""
+    import torch  # here: processes that only read and write files start sooner without
+
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
