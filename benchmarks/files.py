@@ -87,9 +87,7 @@ def _files(folder: Path, stack: np.ndarray, *, only: str) -> Iterator[tuple[str,
         name = f"TIFF, {kind}"
         if only in name:
             with tifffile.TiffWriter(path, bigtiff=True, ome=how.pop("ome", False)) as file:
-                planes = iter(stack) if "tile" not in how else None
-                shape = {"shape": stack.shape, "dtype": stack.dtype} if planes is not None else {}
-                file.write(stack if planes is None else planes, **shape, metadata={"axes": "ZYX"}, **how)
+                file.write(stack, photometric="minisblack", metadata={"axes": "ZYX"}, **how)
             yield name, path
             path.unlink()
     if only in "OME-Zarr, zstd":

@@ -54,7 +54,8 @@ def main() -> None:
             print(rows[-1])
         if options.peers and image.ndim == 2:
             rows += [{"image": name} | row for row in _peers(image, model, whole, tiling=tiling)]
-    publish("join" if not options.only else "join_some", rows, size=options.size, precision=options.precision)
+    title = "join_peers" if options.peers else "join_some" if options.only else "join"
+    publish(title, rows, size=options.size, precision=options.precision)
 
 
 def _cases(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Model]]:

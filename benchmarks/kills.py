@@ -81,7 +81,10 @@ def kill_and_resume(command: Callable[[Path], list[str]], *, folder: Path, block
         shutil.rmtree(out)
         if landed.total() >= kills:
             break
-        print(f"{landed.total()} kills ({dict(landed)}), {ends} results, {same} the same, {again} blocks done again")
+        print(
+            f"{landed.total()} kills ({dict(landed)}), {ends} results, {same} the same, {again} blocks done again",
+            flush=True,
+        )
     return {
         "kills": landed.total(), "in": dict(landed), "blocks": blocks, "results": ends, "same bytes": same,
         "blocks done again": again, "minutes": (time.monotonic() - began) / 60,

@@ -59,7 +59,7 @@ def main() -> None:
             kills = _kill(Path(name), options)
             print(kills)
     rows.sort(key=lambda row: [row[key] for key in KEY])
-    if rows:
+    if rows or kills:
         publish("stack", rows, kills=kills)
     if rows and options.plot:
         draw(rows, options.plot)
