@@ -2,7 +2,8 @@
 
 The same network, once over whole frames in memory and once in blocks, with the margin that users get and with a third
 of it. `differ`: objects that have not exactly the same pixels in both. `edges at borders`: pixels where a label changes
-across a border of two blocks, over those of the whole run at the same places.
+across a border of two blocks, over those of the whole run at the same places. With `--peers` blocks are joined as other
+packages do it; `cut`: objects of the whole run with several parts, `merged`: that share one object with others.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from typing import Any
 
 import numpy as np
 from datasets import samples
+from join_peers import changes, joined
 from report import publish
 
+from napari_unetseg.images import normalize
 from napari_unetseg.images.read import from_array, open_image
 from napari_unetseg.images.simulate import simulate
 from napari_unetseg.images.write import LabelWriter
+from napari_unetseg.labels.decode import decode
 from napari_unetseg.labels.metrics import score, summarize
-from napari_unetseg.labels.overlap import count_overlaps
 from napari_unetseg.schema.config import TilingConfig
 from napari_unetseg.tasks import blockwise, layout, segment
 from napari_unetseg.tasks.jobs import finish
@@ -40,6 +43,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=8192)
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--only", default="", help="images whose names contain this")
+    parser.add_argument("--peers", action="store_true", help="compare with how other packages join blocks, in 2D")
     options = parser.parse_args()
     rows = []
     tiling = TilingConfig(precision=options.precision)
@@ -48,7 +52,10 @@ def main() -> None:
         for share in (1, 3):
             rows.append({"image": name} | _compare(image, model, whole, share=share, tiling=tiling))
             print(rows[-1])
-    publish("join" if not options.only else "join_some", rows, size=options.size, precision=options.precision)
+        if options.peers and image.ndim == 2:
+            rows += [{"image": name} | row for row in _peers(image, model, whole, tiling=tiling)]
+    title = "join_peers" if options.peers else "join_some" if options.only else "join"
+    publish(title, rows, size=options.size, precision=options.precision)
 
 
 def _cases(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Model]]:
@@ -112,25 +119,45 @@ def _compare(
             return LabelWriter(path, shape=image.shape, axes=model.card.axes, scale={}, format="zarr")
 
         began = time.monotonic()
-        result = finish(blockwise.run(job, work=work, layout=plan, open_writer=open_writer))
+        finish(blockwise.run(job, work=work, layout=plan, open_writer=open_writer))
         seconds = time.monotonic() - began
         labels = open_image(path).reader(tuple(slice(0, length) for length in image.shape))
     reference, whole_seconds = whole
-    pairs = count_overlaps(reference, labels)
-    identical = int(np.count_nonzero(pairs.iou == 1))
     scores = summarize([score(labels, reference)])
     windows = sum(math.prod(side.stop - side.start for side in block.window) for block in plan.blocks)
     return {
+        "how": "blocks of napari-unetseg",
         "blocks": len(plan.blocks),
         "margin (px)": usual(model) // share,
-        "objects": len(pairs.first_ids) - 1,
-        "differ": len(pairs.first_ids) - 1 - identical + (result.objects - identical),
+        **changes(labels, reference),
         "same numbers": bool((labels == reference).all()),
         "AP@0.9": scores["ap"]["0.90"],
         "edges at borders": _edges(labels, plan) / max(1, _edges(reference, plan)),
         "pixels read / image": windows / image.size,
         "time / whole": seconds / whole_seconds,
     }
+
+
+def _peers(
+    image: np.ndarray, model: Model, whole: tuple[np.ndarray, float], *, tiling: TilingConfig
+) -> Iterator[dict[str, Any]]:
+    """Join blocks of as many pixels as other packages do it."""
+    predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
+    stretch = normalize.measure([image[None]], config=model.card.normalization)
+
+    def segment_part(part: np.ndarray) -> np.ndarray:
+        maps = finish(predictor.predict(np.ascontiguousarray(part)[None]))
+        return decode(maps, config=model.card.decoding, target=model.card.target)
+
+    step, usual = model.network.divisor[0], layout.margin_of(model)
+    margin = -(-usual // step) * step  # else blocks would pool other pixels than the whole image does
+    pixels, reference = normalize.apply(image[None], stretch=stretch)[0], whole[0]
+    began = time.monotonic()
+    for how, labels in joined(pixels, segment_part, margin=margin, context=model.network.halo[0]):
+        row = {"how": how, "margin (px)": margin, **changes(labels, reference)}
+        yield row | {"time / whole": (time.monotonic() - began) / whole[1]}
+        print(row)
+        began = time.monotonic()
 
 
 def _edges(labels: np.ndarray, plan: layout.Layout) -> int:

@@ -95,7 +95,7 @@ class ZarrReader:
 
     def __call__(self, index: Region) -> np.ndarray:
         try:
-            return np.array(self._array[index])
+            return np.asarray(self._array[index])  # zarr gives memory of its own
         except ZARR_FAULTS as error:
             chunk = self._first_bad_chunk(index)
             raise InputError(
