@@ -54,7 +54,8 @@ def seed_score(probability: NDArray[Any], *, kind: TargetKind) -> NDArray[np.flo
         case "distance":
             score = probability[2]
         case "both":
-            score = (probability[1] + probability[3]) / 2
+            score = np.add(probability[1], probability[3])
+            score /= 2
     return np.asarray(score, dtype=np.float32)
 
 
@@ -116,13 +117,14 @@ def _grow(
     is_shared = np.bincount(piece_of_seed[1:], minlength=piece_count + 1) > 1
     if is_shared.any():
         is_inside = is_shared[pieces]
-        np.copyto(labels, flood(_landscape(score), seeds, is_inside), where=is_inside)
+        np.copyto(labels, flood(_landscape(score, is_inside), seeds, is_inside), where=is_inside)
     return labels
 
 
-def _landscape(score: NDArray[np.float32]) -> NDArray[np.uint16]:
+def _landscape(score: NDArray[np.float32], is_inside: NDArray[np.bool_]) -> NDArray[np.uint16]:
     """Return what is flooded: low where the score is high, so that two fronts meet where it is lowest."""
-    levels: NDArray[np.uint16] = np.rint(DEEP * (1 - np.clip(score, 0, 1))).astype(np.uint16)
+    levels = np.zeros(score.shape, np.uint16)
+    levels[is_inside] = np.rint(DEEP * (1 - np.clip(score[is_inside], 0, 1)))
     return levels
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ def flood(landscape: NDArray[np.uint16], seeds: NDArray[np.int32], is_inside: ND
     the same step, of the one before it in a raster scan. Two fronts meet where the landscape is highest. Meyer,
     "Topographic distance and watershed lines", Signal Processing 38 (1994), with a step for a whole front.
     """
-    labels = _bordered(np.where(is_inside, seeds, 0))
+    labels = _bordered(seeds, where=is_inside)
     level = _bordered(landscape)
     is_free = _bordered(is_inside & (seeds == 0))
     steps = _steps(tuple(length + 2 for length in landscape.shape))
@@ -42,10 +42,10 @@ def flood(landscape: NDArray[np.uint16], seeds: NDArray[np.int32], is_inside: ND
     return labels.reshape([length + 2 for length in landscape.shape])[inner]
 
 
-def _bordered(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a flat copy with a border of zeros, so that every pixel has neighbours."""
+def _bordered(array: NDArray[Any], *, where: NDArray[np.bool_] | Literal[True] = True) -> NDArray[Any]:
+    """Return a flat copy with a border of zeros, so that every pixel has neighbours; zero too but for `where`."""
     whole = np.zeros([length + 2 for length in array.shape], array.dtype)
-    whole[(slice(1, -1),) * array.ndim] = array
+    np.copyto(whole[(slice(1, -1),) * array.ndim], array, where=where)
     return whole.ravel()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_unetseg.labels.confidence import confidence
+from napari_unetseg.labels.confidence import mean_foreground
 from napari_unetseg.labels.ids import compact, object_boxes
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
@@ -43,7 +43,7 @@ def measure_objects(
     for axis, coordinate in zip(axes, np.unravel_index(where, labels.shape), strict=True):
         columns[f"centroid_{axis}_px"] = np.bincount(index, weights=coordinate, minlength=count) / size
     if probability is not None:
-        columns["confidence"] = confidence(objects, probability)[1:]
+        columns["confidence"] = mean_foreground(index, probability[0].ravel()[where], count=count)
     boxes = object_boxes(objects)
     for i, axis in enumerate(axes):
         columns[f"bbox_{axis}_min_px"] = np.array([box[i].start for box in boxes], dtype=np.int64)
