@@ -1,4 +1,4 @@
-"""Where the benchmark data lie, and their training and validation parts as samples."""
+"""Where the benchmark data lie, their training and validation parts as samples, and mosaics of them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,24 @@ def samples(name: str, part: str) -> list[Sample]:
     with (folder / "split.csv").open(encoding="utf-8") as file:
         files = [row["file"] for row in csv.DictReader(file) if row["split"] == part]
     return [_sample(folder, file) for file in files]
+
+
+def mosaic(name: str, *, edge: int) -> np.ndarray:
+    """Return a square of validation images, turned and mirrored at random, in grey and on one scale of intensity."""
+    rng = np.random.default_rng(0)
+    images = [sample.image.mean(axis=0) for sample in samples(name, "val")]
+    images = [np.uint16(60000 * (one - one.min()) / max(1e-9, np.ptp(one))) for one in images]
+    mosaic = np.zeros((edge, edge), np.uint16)
+    row = 0
+    while row < edge:
+        column, height = 0, 256
+        while column < edge:
+            tile = np.rot90(images[rng.integers(len(images))], rng.integers(4))[:height]
+            part = mosaic[row : row + height, column : column + tile.shape[1]]
+            part[: len(tile)] = tile[: len(part), : part.shape[1]]
+            column += tile.shape[1]
+        row += height
+    return mosaic
 
 
 def _sample(folder: Path, file: str) -> Sample:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import samples
+from datasets import mosaic
 from join_peers import changes, joined
 from report import publish
 
@@ -62,32 +62,14 @@ def _cases(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Model
     model = load_model(options.model)
     half = options.size // 2
     made: dict[str, Callable[[], np.ndarray]] = {
-        "dsb2018_brightfield": lambda: _mosaic("dsb2018_brightfield", edge=half),
-        "dsb2018_fluo": lambda: _mosaic("dsb2018_fluo", edge=options.size),
+        "dsb2018_brightfield": lambda: mosaic("dsb2018_brightfield", edge=half),
+        "dsb2018_fluo": lambda: mosaic("dsb2018_fluo", edge=options.size),
         "simulated, half of it cells": lambda: simulate((half, half), seed=1, density=0.5)[0],
         "simulated 3D": lambda: simulate((48, 384, 384), seed=1, density=0.4)[0],
     }
     for name, make in made.items():
         if options.only in name and ("3D" not in name or options.model3d):
             yield name, make(), load_model(options.model3d) if "3D" in name else model
-
-
-def _mosaic(name: str, *, edge: int) -> np.ndarray:
-    """Return a square of images, turned and mirrored at random, in grey and on one scale of intensity."""
-    rng = np.random.default_rng(0)
-    images = [sample.image.mean(axis=0) for sample in samples(name, "val")]
-    images = [np.uint16(60000 * (one - one.min()) / max(1e-9, np.ptp(one))) for one in images]
-    mosaic = np.zeros((edge, edge), np.uint16)
-    row = 0
-    while row < edge:
-        column, height = 0, 256
-        while column < edge:
-            tile = np.rot90(images[rng.integers(len(images))], rng.integers(4))[:height]
-            part = mosaic[row : row + height, column : column + tile.shape[1]]
-            part[: len(tile)] = tile[: len(part), : part.shape[1]]
-            column += tile.shape[1]
-        row += height
-    return mosaic
 
 
 def _whole(image: np.ndarray, model: Model, *, tiling: TilingConfig) -> tuple[np.ndarray, float]:

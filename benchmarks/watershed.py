@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from join import _mosaic
+from datasets import mosaic
 from report import publish
 from skimage import measure
 from skimage.morphology import remove_small_objects
@@ -51,8 +51,8 @@ def main() -> None:
 
 def _cases(options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, Model]]:
     model, edge = load_model(options.model), options.size
-    yield "dsb2018_fluo", _mosaic("dsb2018_fluo", edge=edge), model
-    yield "dsb2018_brightfield", _mosaic("dsb2018_brightfield", edge=edge), model
+    yield "dsb2018_fluo", mosaic("dsb2018_fluo", edge=edge), model
+    yield "dsb2018_brightfield", mosaic("dsb2018_brightfield", edge=edge), model
     for density in (0.25, 0.5):
         yield f"simulated, {density:.0%} cells", simulate((edge, edge), seed=1, density=density)[0], model
     if options.model3d:

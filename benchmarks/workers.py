@@ -34,7 +34,7 @@ def main() -> None:
     digests = set()
     with tempfile.TemporaryDirectory() as name:
         stack = Path(name) / "stack.tif"
-        _write(stack, options.planes)
+        _write(stack, options.planes, 2048)
         for _ in range(options.rounds):
             for count, times in seconds.items():
                 with distributed.LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) as cluster:
