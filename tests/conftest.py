@@ -1,12 +1,16 @@
-"""Toy models that several test folders share."""
+"""Toy models that several test folders share, and one thread for all of torch: toys are slower with more."""
 
 from __future__ import annotations
+
+import os
 
 import numpy as np
 import pytest
 
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import NetworkConfig
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded, here and in processes that tests start
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -216,9 +217,9 @@ def test_the_image_and_the_network_stay_as_they_are() -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-@pytest.fixture
-def threads() -> Iterator[None]:
-    """Two threads of torch while a test lasts."""
+@contextmanager
+def two_threads() -> Iterator[None]:
+    """Two threads of torch for a while."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -226,24 +227,27 @@ def threads() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("ndim", "shape"), [(2, (103, 71)), (3, (20, 36, 40))])
-def test_tiles_side_by_side_give_the_same(threads: None, ndim: int, shape: tuple[int, ...]) -> None:
+def test_tiles_side_by_side_give_the_same(ndim: int, shape: tuple[int, ...]) -> None:
     predictor = Predictor(make_network(ndim=ndim), target=TARGET, tiling=TilingConfig(device="cpu", tile=16))
-    plan, image = predictor.plan(shape), image_of(*shape)
-    assert plan.at_once == 2
-    alone = finish(predictor.predict(image, plan=replace(plan, at_once=1)))
-    together = predictor.predict(image, plan=plan)
-    done = [next(together).done for _ in plan.tiles]
-    assert done == list(range(1, len(plan.tiles) + 1))
-    np.testing.assert_allclose(finish(together), alone, atol=1e-2 if predictor.dtype is torch.bfloat16 else 1e-6)
+    image = image_of(*shape)
+    alone = finish(predictor.predict(image, plan=replace(predictor.plan(shape), at_once=1)))
+    with two_threads():
+        plan = predictor.plan(shape)
+        assert plan.at_once == 2
+        together = predictor.predict(image, plan=plan)
+        done = [next(together).done for _ in plan.tiles]
+        assert done == list(range(1, len(plan.tiles) + 1))
+        np.testing.assert_allclose(finish(together), alone, atol=1e-2 if predictor.dtype is torch.bfloat16 else 1e-6)
 
 
-def test_as_many_tiles_at_once_as_there_is_memory_for(threads: None) -> None:
+def test_as_many_tiles_at_once_as_there_is_memory_for() -> None:
     predictor = Predictor(make_network(), target=TARGET, tiling=TilingConfig(device="cpu"))
     shape = (2048, 2048)
-    assert predictor.plan(shape).at_once == 2
-    assert predictor.plan((64, 64)).at_once == 1
-    ample = predictor.plan(shape, budget=2**40)
-    need = max(volume(tile.read) for tile in ample.tiles) * predictor.bytes_per_pixel()
-    for budget, expected in ((2 * need, 2), (1.9 * need, 1), (need, 1)):
-        plan = predictor.plan(shape, budget=int(budget) + 1)
-        assert (plan.tiles, plan.at_once) == (ample.tiles, expected)
+    with two_threads():
+        assert predictor.plan(shape).at_once == 2
+        assert predictor.plan((64, 64)).at_once == 1
+        ample = predictor.plan(shape, budget=2**40)
+        need = max(volume(tile.read) for tile in ample.tiles) * predictor.bytes_per_pixel()
+        for budget, expected in ((2 * need, 2), (1.9 * need, 1), (need, 1)):
+            plan = predictor.plan(shape, budget=int(budget) + 1)
+            assert (plan.tiles, plan.at_once) == (ample.tiles, expected)
