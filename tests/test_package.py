@@ -135,7 +135,10 @@ def test_the_manifest_offers_what_it_should(manifest):
         "napari/layers/annotate": ["New labels layer for training", titles[docks["Review"]]],
         "napari/layers/measure": [titles[docks["Evaluate"]]],
     }
-    assert [reader.filename_patterns for reader in offered.readers] == [["*.safetensors"]]
+    assert [reader.filename_patterns for reader in offered.readers] == [
+        ["*.safetensors"],
+        ["*_labels.zarr", "*_labels.tif"],
+    ]
     assert {writer.filename_extensions[-1] for writer in offered.writers} == {".tiff", ".zarr"}
 
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 def segment(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Image files, folders of images, plates, or patterns such as 'day1/*.tif'."),
+        typer.Argument(
+            metavar="INPUT...", help="Image files, folders of images, plates, or patterns such as 'day1/*.tif'."
+        ),
     ],
     output: FolderOption,
     model: ModelOption = "nuclei",

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_unetseg.images.atomic import explained, remove
+from napari_unetseg.images.atomic import explained, remove, replacing
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.budget import readable
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.results import Format, Result
 from napari_unetseg.images.source import ImageSource
-from napari_unetseg.images.write import LabelWriter, write_text
+from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.events import Event, Note, Saved
 from napari_unetseg.schema.words import counted
@@ -115,8 +115,10 @@ def segment_source(
             result = yield from _blocks(source, work=work, job=job, open_writer=open_writer)
         yield Saved(place.labels)
         note_down()
-        with explained(place.table):
-            write_text(place.table, result.table.to_csv(index=False))
+        with explained(place.table), replacing(place.table) as draft:
+            result.table.to_csv(
+                draft, index=False
+            )  # row by row: a text of a million objects would take hundreds of MiB
         remove(folder_of(place.labels))
     finally:
         if work is not None:

@@ -1,8 +1,8 @@
-"""Show an image file and the label file made from it as layers."""
+"""Show an image file, and the label file made from it, as layers."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from napari.layers import Labels, Layer
 
 from napari_unetseg.images.display import Picture, label_picture, picture_of
 from napari_unetseg.images.read import open_image
+from napari_unetseg.schema.errors import UnetSegError
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.widgets._layers import METADATA, add_labels
 
@@ -44,6 +45,24 @@ def add_files(viewer: Any, opened: Opened) -> None:
     source = added[0].name if isinstance(added, list) else added.name
     facts = {"role": ROLE, "source": source, **_identity(opened.labels_path)}
     add_labels(viewer, opened.labels.data, name=_stem(opened.labels_path), place=placed(opened.labels), facts=facts)
+
+
+def label_reader(path: str | Sequence[str]) -> Callable[[str], list[Any]] | None:
+    """Return the reader for a result opened by name: its labels, with all levels and the pixel size; else none."""
+    if not isinstance(path, str):
+        return label_reader(path[0]) if len(path) == 1 else None
+    try:
+        opened = open_image(path)
+    except UnetSegError:
+        return None  # another reader may know it
+    return read_result if opened.dtype.kind in "ui" and opened.sizes["C"] == 1 else None
+
+
+def read_result(path: str | Sequence[str]) -> list[Any]:
+    """Return what napari makes a Labels layer of."""
+    found = Path(path if isinstance(path, str) else path[0])
+    picture = label_picture(found)
+    return [(picture.data, {"name": _stem(found), **placed(picture)}, "labels")]
 
 
 def shown_as(viewer: Any, labels: Path) -> Layer | None:
