@@ -20,6 +20,8 @@ import numpy as np
 POLL = 0.005  # seconds
 AHEAD = 9
 """A run that is to be killed at work has done less than so many blocks by then."""
+AT_THE_END = 0.5
+"""How often a run that has nothing left but joining is killed once more."""
 MOMENTS = {"start-up": 0.2, "blocks": 0.5, "joining": 0.3}
 """How often a kill is meant for each part of a run."""
 
@@ -118,8 +120,10 @@ def _unbroken(command: list[str], out: Path, folder: Path, *, blocks: int) -> Pa
     return Pace(first, max(POLL, (last - first) / blocks), max(POLL, total - last))
 
 
-def _draw(rng: np.random.Generator, done: int, blocks: int, pace: Pace) -> tuple[int, float]:
-    """Draw when to kill: once so many blocks are done, and so many seconds after that."""
+def _draw(rng: np.random.Generator, done: int, blocks: int, pace: Pace) -> tuple[int, float] | None:
+    """Draw when to kill: once so many blocks are done, and so many seconds after that; where all are, not always."""
+    if done >= blocks:
+        return (blocks, float(rng.uniform(0, pace.start + 0.7 * pace.joining))) if rng.random() < AT_THE_END else None
     match rng.choice(list(MOMENTS), p=list(MOMENTS.values())):
         case "start-up":
             return done, float(rng.uniform(0, pace.start))

@@ -71,7 +71,11 @@ def test_a_plate_that_points_outside_is_refused(tmp_path, name):
     path = _plate(tmp_path / "screen.zarr", version="0.5")
     zarr.open_group(path).attrs["ome"] = {"plate": {"wells": [{"path": name}]}}
     with pytest.raises(InputError, match="outside the store"):
-        find_images([path])
+        fields_of(path)
+    np.save(tmp_path / "good.npy", np.zeros((4, 4), np.uint8))
+    assert find_images([tmp_path]) == [tmp_path / "good.npy", path]  # which is refused when its turn comes
+    with pytest.raises(InputError, match="plate of many images"):
+        open_image(path)
 
 
 def test_a_plate_is_not_opened_as_one_image(tmp_path):
@@ -85,5 +89,27 @@ def test_damaged_metadata_are_named(tmp_path):
     content = json.loads((path / "zarr.json").read_text())
     content["attributes"]["ome"]["plate"] = {"wells": [{"row": 1}]}
     (path / "zarr.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="plate metadata cannot be read"):
-        find_images([path])
+    with pytest.raises(InputError, match="its metadata cannot be read"):
+        fields_of(path)
+    assert find_images([path]) == [path]
+
+
+def test_a_broken_store_stops_no_other(tmp_path):
+    (tmp_path / "bad.zarr").mkdir()
+    (tmp_path / "bad.zarr" / "zarr.json").write_text("{")
+    np.save(tmp_path / "good.npy", np.zeros((4, 4), np.uint8))
+    assert [path.name for path in find_images([tmp_path])] == ["bad.zarr", "good.npy"]
+
+
+def test_fields_of_plates_of_one_name_keep_their_wells(tmp_path):
+    for day in ("day1", "day2"):
+        (tmp_path / day).mkdir()
+        _plate(tmp_path / day / "plate.zarr", version="0.5", wells={"A/1": ["0"]})
+    fields = find_images([tmp_path / "day1", tmp_path / "day2"])
+    names = output_names(fields, folder=tmp_path, suffix="_labels.tif")
+    assert [names[field].name for field in fields] == [
+        "day1_plate.zarr_A_1_0_labels.tif",
+        "day2_plate.zarr_A_1_0_labels.tif",
+    ]
+    plain = _plate(tmp_path / "plate7", version="0.4", wells={"A/1": ["0"]})
+    assert output_names(find_images([plain]), folder=tmp_path, suffix="_x")[plain / "A/1/0"].name == "plate7_A_1_0_x"

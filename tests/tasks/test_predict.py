@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -251,3 +253,28 @@ def test_as_many_tiles_at_once_as_there_is_memory_for() -> None:
         for budget, expected in ((2 * need, 2), (1.9 * need, 1), (need, 1)):
             plan = predictor.plan(shape, budget=int(budget) + 1)
             assert (plan.tiles, plan.at_once) == (ample.tiles, expected)
+
+
+def test_memory_for_one_tile_at_a_time_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = Predictor(make_network(), target=TARGET, tiling=TilingConfig(device="cpu", tile=32))
+    image, running = image_of(128, 128), threading.Semaphore(1)
+    really = predictor._forward
+
+    def forward(batch: np.ndarray, *, halos: object) -> np.ndarray:
+        if not running.acquire(blocking=False):
+            raise MemoryError
+        try:
+            time.sleep(0.01)
+            return really(batch, halos=halos)  # type: ignore[arg-type]
+        finally:
+            running.release()
+
+    monkeypatch.setattr(predictor, "_forward", forward)
+    with two_threads():
+        plan = predictor.plan((128, 128))
+        job = predictor.predict(image, plan=plan)
+        assert [next(job).done for _ in plan.tiles] == list(range(1, 17))
+        maps = finish(job)
+    assert predictor.limit is None
+    monkeypatch.undo()
+    np.testing.assert_allclose(maps, finish(predictor.predict(image, plan=replace(plan, at_once=1))), atol=1e-2)

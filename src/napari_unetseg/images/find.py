@@ -24,7 +24,7 @@ def find_images(inputs: Sequence[str | Path]) -> list[Path]:
     for given in inputs:
         try:
             images = [path for path in _expand(given) if not is_output(path)]
-            found.extend(field for path in images for field in (is_zarr(path) and fields_of(path)) or [path])
+            found.extend(field for path in images for field in _fields(path) or [path])
         except OSError as error:
             raise InputError(
                 f"{given}: cannot be looked at ({error.strerror or error}); check name and rights"
@@ -69,6 +69,15 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     """Sort key under which cell2 comes before cell10."""
     parts = re.split(r"(\d+)", path.name)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts if part]
+
+
+def _fields(path: Path) -> list[Path]:
+    """Return the fields of a plate; none of other images, and of a damaged store, which is named when it is opened."""
+    try:
+        return fields_of(path) if is_zarr(path) else []
+    except InputError as error:
+        logger.warning("%s", error)
+        return []
 
 
 def _expand(given: str | Path) -> list[Path]:

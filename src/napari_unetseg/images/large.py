@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from napari_unetseg.images.budget import available_memory
 from napari_unetseg.images.source import ImageSource
 
-DECODE_BYTES = 32
+DECODE_BYTES = 48
 """Per pixel: seeds, pieces, landscape and labels while maps become objects."""
 LABEL_BYTES = 4
 LABELS_IN_MEMORY = 2**30

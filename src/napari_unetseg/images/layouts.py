@@ -128,10 +128,15 @@ def _digest(path: Path) -> str:
 
 _NAMINGS: tuple[Callable[[Path], str], ...] = (
     stem_of,
-    lambda path: path.name,
-    lambda path: f"{path.absolute().parent.name}_{path.name}",
-    lambda path: f"{path.name}-{_digest(path)}",
+    lambda path: _name_of(path),
+    lambda path: f"{path.absolute().parents[len(Path(name_inside(path)).parts) - 1].name}_{_name_of(path)}",
+    lambda path: f"{_name_of(path)}-{_digest(path)}",
 )
+
+
+def _name_of(path: Path) -> str:
+    """Return the name with its ending; of an image within a store, that of the store and where it lies in it."""
+    return "_".join(Path(name_inside(path)).parts)
 
 
 def _fit(stem: str, path: Path, suffix: str) -> str:

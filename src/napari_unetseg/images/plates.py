@@ -21,7 +21,7 @@ def fields_of(path: Path) -> list[Path]:
         wells = [path / check_inside(str(well["path"]), root=path) for well in plate["wells"]]
         return [field for well in wells if well.is_dir() for field in _fields(well)]
     except ZARR_FAULTS as error:
-        raise InputError(f"{path}: its plate metadata cannot be read ({error or type(error).__name__})") from error
+        raise InputError(f"{path}: its metadata cannot be read ({error or type(error).__name__})") from error
 
 
 def _fields(well: Path) -> list[Path]:

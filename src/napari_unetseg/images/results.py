@@ -43,3 +43,10 @@ def place_of(labels: Path) -> Result:
     """Return the results of which the labels are a given zarr store: STEM_labels.zarr, or another name."""
     stem = labels.name.removesuffix(".zarr").removesuffix("_labels")
     return Result(labels, labels.with_name(f"{stem}_objects.csv"))
+
+
+def is_within(place: Result, image: Path) -> bool:
+    """Whether a result would replace the image it is made from, or a part of it, or a folder the image lies in."""
+    image = image.resolve()
+    targets = [path.resolve() for path in (place.labels, place.table)]
+    return any(target == image or image in target.parents or target in image.parents for target in targets)

@@ -44,7 +44,8 @@ class LabelWriter:
     """Streams labels into a file that stands under its final name only once `close` has returned.
 
     Until then everything lies in a hidden folder beside it. Use it as a context manager: an exception removes that
-    folder, and so does the next writer of the same destination if the process was killed.
+    folder, and so does the next writer of the same destination if the process was killed. The file `outdated`, which
+    belongs to what is replaced, goes with it.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class LabelWriter:
         scale: Mapping[str, float],
         format: Literal["tiff", "zarr"] = "tiff",  # noqa: A002  (the contract's name)
         overwrite: bool = False,
+        outdated: Path | None = None,
     ) -> None:
         self.path = Path(path)
+        self._outdated = outdated
         self.shape, self.axes, self.scale = tuple(int(length) for length in shape), axes, dict(scale)
         self._format, self._has_levels = format, False
         _check_layout(self.path, shape=self.shape, axes=axes, format=format)
@@ -102,6 +105,8 @@ class LabelWriter:
                     finished = self._folder / "spool"
                     deque(self.complete(), maxlen=0)
                     sync_tree(finished)
+                if self._outdated is not None:
+                    self._outdated.unlink(missing_ok=True)
                 move_into_place(finished, self.path)
         finally:
             remove(self._folder)

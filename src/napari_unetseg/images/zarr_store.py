@@ -48,7 +48,7 @@ def is_zarr(path: Path) -> bool:
 
 def name_inside(path: Path) -> str:
     """Return the name of an image; of one within a store, from that on: "plate.zarr/A/1/0"."""
-    parents = [parent for parent in path.parents if parent.suffix.lower() == ".zarr"]
+    parents = [parent for parent in path.parents if parent.suffix.lower() == ".zarr" or is_zarr(parent)]
     return str(path.relative_to(parents[-1].parent)) if parents else path.name
 
 
@@ -122,7 +122,9 @@ def _find_level(node: Any, *, path: Path, inside: str = "") -> _Level:
     if multiscales:
         return _read_multiscale(multiscales[0], path=path, inside=inside)
     if "plate" in attributes:
-        raise InputError(f"{path}: this is a plate of many images; segment them all, or open one, such as {path}/A/1/0")
+        raise InputError(
+            f"{path}: this is a plate of many images, and none of its fields is there; choose one, such as {path}/A/1/0"
+        )
     if "bioformats2raw.layout" in attributes and not inside:
         return _find_level(node["0"], path=path, inside="0/")  # the first image of a converted file
     names = sorted(name for name, _ in node.arrays())

@@ -31,7 +31,9 @@ def decode(
     score = seed_score(probability, kind=target.kind)
     pieces, count = _label(foreground)
     seeds, seed_count = _label(foreground & (score > config.seed_threshold))
-    seeds, piece_of_seed = _drop_small_seeds(seeds, seed_count, pieces, piece_count=count, min_seed=config.min_seed)
+    seeds, piece_of_seed = _drop_small_seeds(
+        seeds, seed_count, pieces, is_cut=_is_cut(pieces, open_sides, count=count), min_seed=config.min_seed
+    )
     labels = _grow(pieces, seeds, score, piece_count=count, piece_of_seed=piece_of_seed)
     where = np.flatnonzero(foreground)
     ids = labels.ravel()[where]
@@ -79,25 +81,33 @@ def _label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
 
 
 def _drop_small_seeds(
-    seeds: NDArray[np.int32], seed_count: int, pieces: NDArray[np.int32], *, piece_count: int, min_seed: int
+    seeds: NDArray[np.int32], seed_count: int, pieces: NDArray[np.int32], *, is_cut: NDArray[np.bool_], min_seed: int
 ) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     """Drop seeds of fewer than `min_seed` pixels but for the largest of each piece: specks must split no object.
 
-    Return the seeds, and for each the piece it lies in.
+    Of a piece that is cut it is not known which is the largest: none is spared. Return the seeds, and for each the
+    piece it lies in.
     """
     where = np.flatnonzero(seeds)
     seed_of_pixel = seeds.ravel()[where]
     piece_of_seed = np.zeros(seed_count + 1, dtype=np.intp)
     piece_of_seed[seed_of_pixel] = pieces.ravel()[where]
     size = np.bincount(seed_of_pixel, minlength=seed_count + 1)
-    largest = np.zeros(piece_count + 1, dtype=np.intp)
+    largest = np.zeros(len(is_cut), dtype=np.intp)
     np.maximum.at(largest, piece_of_seed[1:], size[1:])
-    is_kept = (size >= min_seed) | (size == largest[piece_of_seed])
+    is_kept = (size >= min_seed) | ((size == largest[piece_of_seed]) & ~is_cut[piece_of_seed])
     is_kept[0] = True
     if is_kept.all():
         return seeds, piece_of_seed
     table = np.where(is_kept, np.cumsum(is_kept) - 1, 0).astype(np.int32)
     return table[seeds], piece_of_seed[is_kept]
+
+
+def _is_cut(pieces: NDArray[np.int32], open_sides: OpenSides, *, count: int) -> NDArray[np.bool_]:
+    """Tell for each piece whether it goes on beyond the maps."""
+    is_cut = np.zeros(count + 1, dtype=bool)
+    is_cut[ids_at(pieces, open_sides)] = True
+    return is_cut
 
 
 def _grow(

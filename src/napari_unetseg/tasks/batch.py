@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from napari_unetseg.images.atomic import check_folder, remove
+from napari_unetseg.images.atomic import check_folder
 from napari_unetseg.images.results import Format, Result, results_of
 from napari_unetseg.images.zarr_store import name_inside
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
@@ -109,9 +109,8 @@ def _all(
         place = places[path]
         error, done = None, None
         try:
-            if job.resume and place.is_complete:
+            if job.resume and _is_done(place):
                 if manifest.is_of(place.labels, path):
-                    remove(folder_of(place.labels))  # where a crash came between the last line and this
                     yield Note(f"{name_inside(path)}: kept {place.labels.name}, made before")
                     results.append(ItemDone(name_inside(path), number, len(inputs), output=place.labels))
                     _tell(report, results[-1], path=path)
@@ -152,7 +151,7 @@ def _tell(report: Report | None, item: ItemDone | None = None, *, path: Path = P
 
 def _check_settings(manifest: Manifest, places: Iterable[Result]) -> None:
     """Refuse to go on beside results that were made otherwise."""
-    others = [(place.labels, manifest.differences(place.labels)) for place in places if place.is_complete]
+    others = [(place.labels, manifest.differences(place.labels)) for place in places if _is_done(place)]
     others = [(path, differences) for path, differences in others if differences]
     if others:
         path, differences = others[0]
@@ -160,6 +159,11 @@ def _check_settings(manifest: Manifest, places: Iterable[Result]) -> None:
             f"{path}: {counted(len(others), 'result')} here came from other settings ({'; '.join(differences)}); "
             "go on with those settings, pass --overwrite to replace the results, or choose another folder"
         )
+
+
+def _is_done(place: Result) -> bool:
+    """Whether an image has its result, and no run that was to replace it was stopped."""
+    return place.is_complete and not folder_of(place.labels).exists()
 
 
 def _make_folder(folder: Path) -> None:

@@ -89,14 +89,15 @@ def _ends_a_line(file: BinaryIO) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """Return a hash of a file's size, first and last MiB; of a folder (zarr) of all names and sizes in it."""
+    """Return a hash of a file's size, first and last MiB; of a folder (zarr) of all names, sizes and times in it."""
     digest = hashlib.sha256()
     if path.is_dir():
         for parent, folders, names in os.walk(path):
             folders.sort()
             for name in sorted(names):
                 part = Path(parent) / name
-                digest.update(f"{part.relative_to(path).as_posix()}:{part.stat().st_size}\n".encode())
+                facts = part.stat()
+                digest.update(f"{part.relative_to(path).as_posix()}:{facts.st_size}:{facts.st_mtime_ns}\n".encode())
         return digest.hexdigest()
     size = path.stat().st_size
     digest.update(f"{size}:".encode())

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_unetseg.images.results import Result
+from napari_unetseg.images.results import Result, is_within
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note
+from napari_unetseg.tasks.manifest import fingerprint
 from napari_unetseg.tasks.segment import Segmentation
 from napari_unetseg.tasks.segment_file import FileJob, segment_source
 from napari_unetseg.tasks.work import is_begun
@@ -30,6 +31,8 @@ def segment_onto_disk(
     `facts` is what is known of the image besides its pixels. What stands at `place`, or was begun there otherwise, is
     replaced only if `may_replace`.
     """
+    if "file" in facts and is_within(place, Path(facts["file"])):
+        raise InputError(f"{place.labels}: is the image itself, or lies in it; choose another name for the labels")
     image = yield from identity_of(source, facts=facts)
     goes_on = is_begun(place.labels, settings={**job.settings(), "image": image})
     if place.is_begun and not goes_on and not may_replace:
@@ -60,7 +63,7 @@ def facts_of(path: Path | None, region: Mapping[str, slice]) -> dict[str, Any]:
     """Return what is known of an image besides its pixels: its file, when that was written, the region of it."""
     known: dict[str, Any] = {letter: [part.start, part.stop] for letter, part in region.items()}
     if path is not None and path.exists():
-        known |= {"file": str(path.resolve()), "written": path.stat().st_mtime_ns}
+        known |= {"file": str(path.resolve()), "written": path.stat().st_mtime_ns, "content": fingerprint(path)}
     return known
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +45,7 @@ class Predictor:
         self.dtype = devices.choose_dtype(self.tiling.precision, device=self.device)
         self.batch = self.tiling.batch
         self.limit: int | None = None  # pixels a tile may write at most; found by running out of memory
+        self._is_short = False  # of memory for more than one tile at a time
         self._source = network
         self._exact = fold_batch_norm(network)
         self._load()
@@ -155,39 +158,54 @@ class Predictor:
 
     def _finished(self, image: np.ndarray, *, plan: TilePlan, out: np.ndarray) -> Generator[Sequence[Tile], None, None]:
         """Predict all tiles, and yield each group of them that is finished."""
-        groups = _groups(plan.tiles, size=self.batch)
+        groups = list(_groups(plan.tiles, size=self.batch))
+        with closing(self._attempts(image, plan=plan, groups=groups, out=out)) as attempts:
+            waiting = deque[bool]()
+            for group in groups:
+                if not (waiting.popleft() if waiting else next(attempts, False)):
+                    waiting.extend(attempts)  # first let those end that are in the works: there may be memory for one
+                    self._predict_group(image, plan=plan, group=group, out=out)
+                yield group
 
-        def predict(group: Sequence[Tile]) -> None:
-            self._predict_group(image, plan=plan, group=group, out=out)
+    def _attempts(
+        self, image: np.ndarray, *, plan: TilePlan, groups: Sequence[Sequence[Tile]], out: np.ndarray
+    ) -> Generator[bool, None, None]:
+        """Predict groups side by side, where that helps, and tell of each whether there was memory for it."""
 
-        if plan.at_once > 1 and self.device.type == "cpu":
-            yield from side_by_side(predict, groups, count=plan.at_once)
-            return
-        for group in groups:
-            predict(group)
-            yield group
+        def attempt(group: Sequence[Tile]) -> bool:
+            if not self._is_short and not self._predict_now(image, plan=plan, group=group, out=out):
+                logger.warning("out of memory: going on with one tile at a time")
+                self._is_short = True
+                return False
+            return not self._is_short
+
+        if plan.at_once > 1 and self.device.type == "cpu" and not self._is_short:
+            yield from side_by_side(attempt, groups, count=plan.at_once)
 
     def _predict_group(self, image: np.ndarray, *, plan: TilePlan, group: Sequence[Tile], out: np.ndarray) -> None:
         """Predict tiles of one shape; out of memory, divide the group, then the tile, then fall back to the CPU."""
         if len(group) > self.batch or self._is_too_large(group[0]):
             parts: list[Sequence[Tile]] = self._divide(group, plan=plan)
         else:
-            try:
-                inputs = np.stack([tiles.read_mirrored(image, plan=plan, region=tile.read) for tile in group])
-                values = self._forward(inputs, halos=group[0].halos)
-            except (RuntimeError, MemoryError) as error:
-                if not devices.is_out_of_memory(error):
-                    raise
-                parts = []
-            else:
-                for tile, value in zip(group, values, strict=True):
-                    _write(value, tile=tile, plan=plan, out=out)
+            if self._predict_now(image, plan=plan, group=group, out=out):
                 return
-        if not parts:  # outside `except`, so that the tensors that did not fit are freed
             self._step_down(group)
             parts = [group]
         for part in parts:
             self._predict_group(image, plan=plan, group=part, out=out)
+
+    def _predict_now(self, image: np.ndarray, *, plan: TilePlan, group: Sequence[Tile], out: np.ndarray) -> bool:
+        """Predict tiles of one shape in one pass; tell whether there was memory for it."""
+        try:
+            inputs = np.stack([tiles.read_mirrored(image, plan=plan, region=tile.read) for tile in group])
+            values = self._forward(inputs, halos=group[0].halos)
+        except (RuntimeError, MemoryError) as error:
+            if not devices.is_out_of_memory(error):
+                raise
+            return False
+        for tile, value in zip(group, values, strict=True):
+            _write(value, tile=tile, plan=plan, out=out)
+        return True
 
     def _is_too_large(self, tile: Tile) -> bool:
         return self.limit is not None and math.prod(_edges(tile)) > self.limit
@@ -209,7 +227,7 @@ class Predictor:
             self.batch = len(group) // 2
             logger.warning("out of memory: going on with %d tiles at a time", self.batch)
         elif self._source.is_tile_exact and pixels > math.prod(self._source.divisor):
-            self.limit = pixels - 1
+            self.limit = pixels - 1 if self.limit is None else min(self.limit, pixels - 1)
             logger.warning("out of memory: going on with smaller tiles")
         elif self.device.type != "cpu":
             logger.warning("out of memory on %s: going on with the CPU", self.device)

@@ -100,12 +100,17 @@ def segment_source(
 
     def open_writer() -> LabelWriter:
         return LabelWriter(
-            place.labels, shape=shape, axes=letters, scale=source.scale, format=job.format, overwrite=True
+            place.labels,
+            shape=shape,
+            axes=letters,
+            scale=source.scale,
+            format=job.format,
+            overwrite=True,
+            outdated=place.table,
         )
 
     work = _begin(source, place=place, job=job, image=image)
     try:
-        place.table.unlink(missing_ok=True)
         if work is None:
             result = yield from _at_once(source, job=job, open_writer=open_writer)
         elif job.shard is not None:

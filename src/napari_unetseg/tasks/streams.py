@@ -15,34 +15,35 @@ from typing import TypeVar
 import torch
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def side_by_side(work: Callable[[Item], None], items: Iterable[Item], *, count: int) -> Generator[Item, None, None]:
-    """Do `work` on all items, `count` at a time with an equal share of torch's threads; yield them in their order.
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], *, count: int) -> Generator[Result, None, None]:
+    """Do `work` on all items, `count` at a time with an equal share of torch's threads; yield results in their order.
 
     Closed early, it returns once what was begun has ended, so that nothing is written afterwards.
     """
-    threads = torch.get_num_threads()
-    queue, begun = iter(items), deque[tuple[Item, Future[None]]]()
+    queue, begun = iter(items), deque[Future[Result]]()
     with ThreadPoolExecutor(count, "unetseg tile") as pool:
-        _share_threads(pool, count=count, each=max(1, threads // count))
-        torch.set_num_threads(threads)  # of this thread, and what threads yet to come begin with
+        _share_threads(pool, count=count)
         try:
             while True:
                 for item in islice(queue, 2 * count - len(begun)):  # twice as many, so that none waits for the oldest
-                    begun.append((item, pool.submit(work, item)))
+                    begun.append(pool.submit(work, item))
                 if not begun:
                     return
-                item, future = begun.popleft()
-                future.result()
-                yield item
+                yield begun.popleft().result()
         finally:
-            for _, future in begun:
+            for future in begun:
                 future.cancel()
 
 
-def _share_threads(pool: ThreadPoolExecutor, *, count: int, each: int) -> None:
-    """Let each thread of the pool compute with `each` threads of torch."""
+_sharing = threading.Lock()
+"""Held while torch's number for threads yet to come is another one than that of the process."""
+
+
+def _share_threads(pool: ThreadPoolExecutor, *, count: int) -> None:
+    """Let each thread of the pool compute with its share of the threads this one has."""
     all_here = threading.Barrier(count)
 
     def begin() -> None:
@@ -50,5 +51,9 @@ def _share_threads(pool: ThreadPoolExecutor, *, count: int, each: int) -> None:
         torch.get_num_threads()  # a thread takes over the number of the last one that set it when it first asks
         all_here.wait()
 
-    for future in [pool.submit(begin) for _ in range(count)]:
-        future.result()
+    with _sharing:
+        threads = torch.get_num_threads()
+        each = max(1, threads // count)
+        for future in [pool.submit(begin) for _ in range(count)]:
+            future.result()
+        torch.set_num_threads(threads)
