@@ -100,8 +100,7 @@ class Predictor:
         Those in the works at the same time take `budget` bytes at most; none: a third of what is free.
         """
         network = self._source
-        if budget is None:
-            budget = devices.free_memory(self.device) // 3 // self.batch
+        budget = devices.free_memory(self.device) // 3 // self.batch if budget is None else budget
         written = shape if inside is None else tuple(side.stop - side.start for side in inside)
         tile = self._tile(written, budget=budget)
         plan = tiles.plan(shape, tile=tile, halo=network.halo, divisor=network.divisor, inside=inside)
