@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_unetseg.images.results import results_of
+import pytest
+
+from napari_unetseg.images.results import is_within, place_of, results_of
 
 
 def test_labels_and_table_carry_the_images_name(tmp_path: Path) -> None:
@@ -25,3 +27,18 @@ def test_a_result_is_complete_with_its_table(tmp_path: Path) -> None:
     assert (place.is_begun, place.is_complete) == (True, False)
     place.table.touch()
     assert place.is_complete
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("data/im.zarr", True),
+        ("data/im.zarr/labels/cells.zarr", True),
+        ("data", True),
+        ("data/im_labels.zarr", False),
+        ("other/im.zarr", False),
+        ("data/im.zarr/../im.zarr", True),
+    ],
+)
+def test_a_result_within_its_image_is_known(tmp_path: Path, labels: str, expected: bool) -> None:
+    assert is_within(place_of(tmp_path / labels), tmp_path / "data/im.zarr") == expected

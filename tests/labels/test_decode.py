@@ -254,3 +254,17 @@ def test_values_that_are_not_finite_stop_the_job(channel, bad):
 def test_maps_of_another_target_are_refused(shape):
     with pytest.raises(InputError, match="target 'distance'"):
         decode(np.zeros(shape, np.float32), config=CONFIG, target=DISTANCE)
+
+
+def test_specks_split_no_object_that_goes_on_beyond_the_maps():
+    """Its seed may lie there; of an object that is seen whole, the largest seed is spared however small."""
+    maps = np.zeros((3, 3, 12), np.float32)
+    maps[0] = 1
+    maps[0, 1] = 0.1
+    maps[2, 1, [2, 5, 8]] = 0.9
+    config = CONFIG.replace(min_seed=4)
+    cut = decode(maps, config=config, target=DISTANCE, open_sides=((False, False), (False, True)))
+    assert cut.max() == 1
+    maps[2, 1, 5:7] = 0.9
+    whole = decode(maps, config=config, target=DISTANCE)
+    assert whole.max() == 1

@@ -186,3 +186,18 @@ def test_work_that_another_process_does_is_left_alone_however_much_memory_there_
     assert "process 5 on elsewhere is writing it" in results[0].error
     assert [result.error for result in results[1:]] == [None, None]
     assert folder.is_dir()
+
+
+def test_a_run_killed_while_it_removed_its_work_has_nothing_to_do_again(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is removed has another name by then, and goes with the next run."""
+    image, folder = tmp_path / "stack.tif", tmp_path / "out"
+    tifffile.imwrite(image, np.zeros((2, 32, 32), np.uint16), metadata={"axes": "ZYX"})
+    monkeypatch.setattr("napari_unetseg.tasks.work.remove", lambda _path: None)
+    finish(segment_files([image], folder=folder, model=model))
+    assert any(path.name.endswith(".part") for path in folder.iterdir())
+    monkeypatch.undo()
+    [result] = finish(segment_files([image], folder=folder, model=model, existing="skip"))
+    assert (result.error, result.seconds) == (None, 0)
+    assert not any(path.name.endswith((".part", ".work")) for path in folder.iterdir())

@@ -199,3 +199,36 @@ def test_an_image_is_known_by_pixels_type_file_and_region(tmp_path) -> None:
     ]
     assert one == hash_of(image.copy())
     assert len({one, *others}) == 6
+
+
+def test_the_image_itself_is_never_replaced(tmp_path) -> None:
+    """Not even where a person chose its name and said that a result there may be replaced."""
+    group = zarr.open_group(tmp_path / "cells_labels.zarr", mode="w")
+    group.create_array("0", data=spots(96, 96))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    facts = facts_of(tmp_path / "cells_labels.zarr", {})
+    with pytest.raises(InputError, match="is the image itself"):
+        finish(run(spots(96, 96), tmp_path, facts=facts, may_replace=True))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_result_stands_with_its_table_until_another_is_complete(tmp_path) -> None:
+    finish(run(spots(160, 160), tmp_path))
+    place = place_in(tmp_path)
+    table = place.table.read_bytes()
+    job = run(spots(160, 160)[::-1], tmp_path, may_replace=True)
+    for event in job:
+        if isinstance(event, TileDone) and event.done > 2:
+            break
+    job.close()
+    assert place.table.read_bytes() == table
+    finish(run(spots(160, 160)[::-1], tmp_path, may_replace=True))
+    assert place.table.read_bytes() != table
+
+
+def test_a_store_that_was_written_to_is_another_image(tmp_path) -> None:
+    array = zarr.create_array(tmp_path / "im.zarr", data=np.zeros((4, 64, 64), np.uint8), chunks=(1, 64, 64))
+    before = facts_of(tmp_path / "im.zarr", {})
+    assert facts_of(tmp_path / "im.zarr", {}) == before
+    array[2] = 7
+    assert facts_of(tmp_path / "im.zarr", {}) != before

@@ -437,9 +437,9 @@ def test_keeping_a_block_again_replaces_it(result: Path, stopped: Work) -> None:
 
 def test_discarding_removes_the_folder_alone(result: Path, stopped: Work) -> None:
     result.write_bytes(b"labels")
-    stopped.discard()
+    module.discard(result)
     assert list(result.parent.iterdir()) == [result]
-    stopped.discard()
+    module.discard(result)
 
 
 WRITER = """

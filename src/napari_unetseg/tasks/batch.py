@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from napari_unetseg.images.atomic import check_folder
+from napari_unetseg.images.atomic import check_folder, remove_leftovers
 from napari_unetseg.images.results import Format, Result, results_of
 from napari_unetseg.images.zarr_store import name_inside
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
@@ -111,6 +111,7 @@ def _all(
         try:
             if job.resume and _is_done(place):
                 if manifest.is_of(place.labels, path):
+                    remove_leftovers(place.labels)
                     yield Note(f"{name_inside(path)}: kept {place.labels.name}, made before")
                     results.append(ItemDone(name_inside(path), number, len(inputs), output=place.labels))
                     _tell(report, results[-1], path=path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_unetseg.images.atomic import explained, remove, replacing
+from napari_unetseg.images.atomic import explained, replacing
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.budget import readable
 from napari_unetseg.images.read import open_image
@@ -26,7 +26,7 @@ from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.report import picture_of
 from napari_unetseg.tasks.segment import Segmentation
-from napari_unetseg.tasks.work import WHOLE, Work, folder_of
+from napari_unetseg.tasks.work import WHOLE, Work, discard, folder_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def segment_source(
             result.table.to_csv(
                 draft, index=False
             )  # row by row: a text of a million objects would take hundreds of MiB
-        remove(folder_of(place.labels))
+        discard(place.labels)
     finally:
         if work is not None:
             work.release()

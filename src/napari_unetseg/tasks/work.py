@@ -141,10 +141,6 @@ class Work:
         """Let others go on with the work."""
         self._lock.unlink(missing_ok=True)
 
-    def discard(self) -> None:
-        """Remove the folder: the result stands."""
-        remove(self.folder)
-
     def _agree(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Write the plan unless there is one, and return the one that is there."""
         path = self.folder / PLAN
@@ -214,6 +210,15 @@ class Work:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz.zst"
+
+
+def discard(result: Path) -> None:
+    """Remove the work on a result that stands; in one step, so that no later run takes a half for unfinished work."""
+    folder = folder_of(result)
+    if folder.exists():
+        gone = temporary_name(result)
+        os.replace(folder, gone)
+        remove(gone)
 
 
 def folder_of(result: Path) -> Path:
