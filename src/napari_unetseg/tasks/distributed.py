@@ -103,6 +103,7 @@ def join(device: torch.device) -> Team:
 def leave(team: Team) -> None:
     """Part from the others at the end; after an error not, since that would wait for them."""
     if team.has_own_group:
+        distributed.barrier()  # nobody hangs up while another still talks
         distributed.destroy_process_group()
 
 
