@@ -59,8 +59,8 @@ class Destination(QWidget):
             rows.addLayout(row)
         self.path.editingFinished.connect(self._on_path_edited)
         self.choose.clicked.connect(self.ask)
-        self.existing.currentIndexChanged.connect(self.changed.emit)
-        self.show_result.clicked.connect(self.shown.emit)
+        self.existing.currentIndexChanged.connect(self.changed)
+        self.show_result.clicked.connect(self.shown)
         self.refresh()
 
     def value(self) -> Result | None:

@@ -77,7 +77,7 @@ class RefinePanel(QWidget):
         layout.addWidget(self.apply)
         layout.addWidget(self.count)
         layout.addLayout(buttons)
-        self.apply.clicked.connect(self.applied.emit)
+        self.apply.clicked.connect(self.applied)
         self.table.clicked.connect(self._on_table_clicked)
         self.save.clicked.connect(self._on_save_clicked)
         self.review.clicked.connect(self._on_review_clicked)

@@ -170,7 +170,7 @@ class SegmentSession(Session):
         self.forecaster.failed.connect(self._on_forecast)
         self.forecaster.finished.connect(self._on_forecaster_finished)
         self.saver.succeeded.connect(lambda path: self.told.emit(f"Saved {path}", "note"))
-        self.saver.failed.connect(self.failed.emit)
+        self.saver.failed.connect(self.failed)
         for emitter in (
             viewer.dims.events.current_step,
             viewer.dims.events.ndisplay,
