@@ -101,7 +101,7 @@ def _compare(
             return LabelWriter(path, shape=image.shape, axes=model.card.axes, scale={}, format="zarr")
 
         began = time.monotonic()
-        finish(blockwise.run(job, work=work, layout=plan, open_writer=open_writer))
+        finish(blockwise.run(job, work=work, layout=plan, open_writer=open_writer, add_rows=lambda _rows: None))
         seconds = time.monotonic() - began
         labels = open_image(path).reader(tuple(slice(0, length) for length in image.shape))
     reference, whole_seconds = whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -45,8 +46,10 @@ def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, re
     def open_writer():
         return LabelWriter(path, shape=image.shape, axes=letters, scale={}, format="zarr", overwrite=True)
 
-    result = finish(blockwise.run(job, work=work, layout=layout, open_writer=open_writer))
+    rows: list[pd.DataFrame] = []
+    objects = finish(blockwise.run(job, work=work, layout=layout, open_writer=open_writer, add_rows=rows.append))
     work.release()
+    result = SimpleNamespace(objects=objects, table=pd.concat(rows, ignore_index=True))
     return np.asarray(open_image(path).reader(tuple(slice(0, n) for n in image.shape))), result, layout
 
 

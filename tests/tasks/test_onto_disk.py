@@ -88,12 +88,12 @@ def in_memory(image: np.ndarray, *, model: Any, axes: str) -> Any:
 def test_the_labels_and_rows_are_those_of_a_run_in_memory(tmp_path, axes, shape, options) -> None:
     image, model = spots(*shape), make_model(**options)
     memory = SMALL if model.card.network.ndim == 2 else 36 * SMALL
-    result = finish(run(image, tmp_path, model=model, axes=axes, memory=memory))
+    objects = finish(run(image, tmp_path, model=model, axes=axes, memory=memory))
     whole = in_memory(image, model=model, axes=axes)
     np.testing.assert_array_equal(read_labels(place_in(tmp_path).labels), whole.labels)
-    assert result.objects == whole.objects > 10
-    pd.testing.assert_frame_equal(result.table, whole.table, check_dtype=False, rtol=1e-6)
-    assert len(pd.read_csv(place_in(tmp_path).table)) == len(whole.table)
+    assert objects == whole.objects > 10
+    table = pd.read_csv(place_in(tmp_path).table)
+    pd.testing.assert_frame_equal(table, whole.table, check_dtype=False, rtol=1e-6)
     assert not folder_of(place_in(tmp_path).labels).exists()
 
 

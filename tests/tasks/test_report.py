@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_unetseg.images.read import from_array
-from napari_unetseg.images.results import REPORT
+from napari_unetseg.images.results import REPORT, Result
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.schema.events import ItemDone
 from napari_unetseg.tasks.report import EDGE, Report, picture_of
@@ -69,7 +69,9 @@ def test_the_picture_is_of_the_middle_object(tmp_path, axes) -> None:
     with LabelWriter(tmp_path / "l.tif", shape=shape, axes=axes, scale={}) as writer:
         writer.write((), labels)
     table = pd.DataFrame({"label": [1], "centroid_y_px": [254.5], "centroid_x_px": [19.5], "t": [1], "z": [1]})
-    data = picture_of(from_array(image, axes=axes), tmp_path / "l.tif", table=table, channel=0)
+    table.to_csv(tmp_path / "l.csv", index=False)
+    place = Result(tmp_path / "l.tif", tmp_path / "l.csv")
+    data = picture_of(from_array(image, axes=axes), place, channel=0)
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
     assert picture.shape == (EDGE, EDGE, 3)
     y, x = 250 - (300 - EDGE), 10
@@ -79,5 +81,5 @@ def test_the_picture_is_of_the_middle_object(tmp_path, axes) -> None:
 
 
 def test_an_image_that_is_gone_has_no_picture(tmp_path) -> None:
-    table = pd.DataFrame({"label": []})
-    assert picture_of(from_array(np.zeros((9, 9), np.uint8)), tmp_path / "no.tif", table=table, channel=0) == ""
+    place = Result(tmp_path / "no.tif", tmp_path / "no.csv")
+    assert picture_of(from_array(np.zeros((9, 9), np.uint8)), place, channel=0) == ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -41,11 +41,16 @@ def assemble(
     model: Model,
     decoding: DecodingConfig,
     writer: LabelWriter,
+    add_rows: Callable[[pd.DataFrame], None],
     steps: int,
-) -> Generator[Event, None, tuple[int, pd.DataFrame]]:
-    """Write the labels of all blocks, telling so in `steps`; return the number of objects and a row for each."""
+) -> Generator[Event, None, int]:
+    """Write the labels of all blocks, telling so in `steps`; return the number of objects.
+
+    A row for each of them goes to `add_rows`, frame by frame; of linked planes, volume by volume.
+    """
     axes = "zyx"[-len(layout.shape) :]
     is_linked = decoding.link_slices and model.card.network.ndim == 2
+    is_merged = is_linked and source.sizes["Z"] > 1
     objects, unusable, rows = 0, 0, []
     previous: Tables | None = None
     for index, frame in enumerate(layout.frames):
@@ -72,13 +77,15 @@ def assemble(
             writer.write((*leading, *block.core), table_of_block[work.load(number)["labels"]])
             yield TileDone(steps * (number + 1) // len(layout), steps)
         rows.append(table.assign(label=ids[table["label"].to_numpy()]))
+        if not is_merged:
+            add_rows(rows.pop())
+        elif frame.z == source.sizes["Z"] - 1:
+            add_rows(merge_planes(pd.concat(rows, ignore_index=True), scale=source.scale))
+            rows.clear()
         previous = tables if is_linked else None
     if unusable:
         yield Note(f"{source.name}: {counted(unusable, 'pixel')} not finite (NaN or infinite), taken for dark")
-    whole = pd.concat(rows, ignore_index=True)
-    if is_linked and source.sizes["Z"] > 1:
-        whole = merge_planes(whole, scale=source.scale)
-    return objects, whole
+    return objects
 
 
 def _frame(

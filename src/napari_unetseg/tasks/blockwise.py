@@ -7,13 +7,13 @@ but for lines between touching cells in pieces of foreground larger than what a 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.blocks import Block, within
@@ -41,7 +41,6 @@ from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.layout import NETWORK_SHARE, Layout
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.segment import Segmentation
 from napari_unetseg.tasks.work import Work
 
 Result = TypeVar("Result")
@@ -92,10 +91,17 @@ class Job:
 
 
 def run(
-    job: Job, *, work: Work, layout: Layout, open_writer: Callable[[], LabelWriter]
-) -> Generator[Event, None, Segmentation]:
-    """Do the blocks that `work` lacks, yielding at every tile, and write the result of all."""
-    began = time.monotonic()
+    job: Job,
+    *,
+    work: Work,
+    layout: Layout,
+    open_writer: Callable[[], LabelWriter],
+    add_rows: Callable[[pd.DataFrame], None],
+) -> Generator[Event, None, int]:
+    """Do the blocks that `work` lacks, yielding at every tile, and write the result of all.
+
+    Returns the number of objects; their rows go to `add_rows` as they come.
+    """
     todo = missing(work, layout)
     yield from compute(job, work=work, layout=layout, todo=todo)
     tiles = tiles_of(job, layout, todo)
@@ -108,12 +114,13 @@ def run(
             model=job.model,
             decoding=job.decoding,
             writer=writer,
+            add_rows=add_rows,
             steps=steps // 2,
         )
-        objects, table = yield from as_part(joining, item=job.source.name, before=tiles, total=tiles + steps)
+        objects = yield from as_part(joining, item=job.source.name, before=tiles, total=tiles + steps)
         for share in writer.complete():
             yield TileDone(tiles + round(steps * (1 + share) / 2), tiles + steps, job.source.name)
-    return Segmentation(None, objects, table, time.monotonic() - began)
+    return objects
 
 
 def missing(work: Work, layout: Layout) -> list[int]:

@@ -14,7 +14,6 @@ from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.tasks.manifest import fingerprint
-from napari_unetseg.tasks.segment import Segmentation
 from napari_unetseg.tasks.segment_file import FileJob, segment_source
 from napari_unetseg.tasks.work import is_begun
 
@@ -25,11 +24,11 @@ EDGE = 64  # px of a window
 
 def segment_onto_disk(
     source: ImageSource, *, place: Result, job: FileJob, facts: Mapping[str, Any], may_replace: bool = False
-) -> Generator[Event, None, Segmentation]:
+) -> Generator[Event, None, int]:
     """Write labels and table of `source`, or go on with a run of the same image and settings that was stopped.
 
     `facts` is what is known of the image besides its pixels. What stands at `place`, or was begun there otherwise, is
-    replaced only if `may_replace`.
+    replaced only if `may_replace`. Returns the number of objects.
     """
     if "file" in facts and is_within(place, Path(facts["file"])):
         raise InputError(f"{place.labels}: is the image itself, or lies in it; choose another name for the labels")
@@ -38,9 +37,9 @@ def segment_onto_disk(
     if place.is_begun and not goes_on and not may_replace:
         raise InputError(f"{place.labels}: there is a result already; choose another name, or pass --overwrite")
     job = replace(job, resume=goes_on or not may_replace)
-    result = yield from segment_source(source, place=place, job=job, image=image)
-    assert result is not None  # it is not shared with others
-    return result
+    objects = yield from segment_source(source, place=place, job=job, image=image)
+    assert objects is not None  # it is not shared with others
+    return objects
 
 
 def identity_of(source: ImageSource, *, facts: Mapping[str, Any]) -> Generator[Event, None, str]:

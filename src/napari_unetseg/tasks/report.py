@@ -9,11 +9,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image
 
 from napari_unetseg.images.read import open_image
-from napari_unetseg.images.results import REPORT
+from napari_unetseg.images.results import REPORT, Result
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.write import write_text
 from napari_unetseg.labels.ids import compact
@@ -21,6 +20,7 @@ from napari_unetseg.labels.outlines import COLOURS, outlined, stretch
 from napari_unetseg.schema.errors import UnetSegError
 from napari_unetseg.schema.events import ItemDone
 from napari_unetseg.schema.words import counted, duration
+from napari_unetseg.tasks.object_table import row_in_the_middle
 
 LINES = ".unetseg_report.jsonl"
 EDGE = 160  # px of a picture
@@ -89,22 +89,21 @@ class Report:
         )
 
 
-def picture_of(source: ImageSource, labels: Path, *, table: pd.DataFrame, channel: int) -> str:
+def picture_of(source: ImageSource, place: Result, *, channel: int) -> str:
     """Return the surroundings of the middle object, with outlines, as a PNG in base64.
 
-    Empty where image or labels can no longer be read: the result stands all the same.
+    Empty where image or results can no longer be read: they stand all the same.
     """
     try:
-        return _picture(source, open_image(labels), table=table, channel=channel)
+        middle = _place_of(row_in_the_middle(place.table), sizes=source.sizes)
+        return _picture(source, open_image(place.labels), middle=middle, channel=channel)
     except (UnetSegError, OSError, ValueError):
         return ""
 
 
-def _picture(source: ImageSource, result: ImageSource, *, table: pd.DataFrame, channel: int) -> str:
-    sizes = source.sizes
-    place = _middle(table, sizes=sizes)
-    y, x = (_around(place[letter], length=sizes[letter]) for letter in "YX")
-    where = {"t": place["T"], "z": place["Z"], "yx": (y, x)}
+def _picture(source: ImageSource, result: ImageSource, *, middle: dict[str, int], channel: int) -> str:
+    y, x = (_around(middle[letter], length=source.sizes[letter]) for letter in "YX")
+    where = {"t": middle["T"], "z": middle["Z"], "yx": (y, x)}
     grey = stretch(source.read(channels=[channel], **where)[0])  # type: ignore[arg-type]  # by keyword
     ids, former = compact(result.read(**where)[0])  # type: ignore[arg-type]
     colours = COLOURS[former % len(COLOURS)]
@@ -113,15 +112,13 @@ def _picture(source: ImageSource, result: ImageSource, *, table: pd.DataFrame, c
     return base64.b64encode(stream.getvalue()).decode()
 
 
-def _middle(table: pd.DataFrame, *, sizes: dict[str, int]) -> dict[str, int]:
-    """Return the place of the middle object, or the middle of the image."""
+def _place_of(row: dict[str, str], *, sizes: dict[str, int]) -> dict[str, int]:
+    """Return the place of an object; without a row, the middle of the image."""
     place = {letter: sizes[letter] // 2 for letter in "TZYX"}
-    if len(table):
-        row = table.iloc[len(table) // 2]
-        for letter in "TZYX":
-            for name in (letter.lower(), f"centroid_{letter.lower()}_px"):
-                if name in row:
-                    place[letter] = min(int(row[name]), sizes[letter] - 1)
+    for letter in "TZYX":
+        for name in (letter.lower(), f"centroid_{letter.lower()}_px"):
+            if name in row:
+                place[letter] = min(int(float(row[name])), sizes[letter] - 1)
     return place
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_unetseg.images.atomic import explained, replacing
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.budget import readable
 from napari_unetseg.images.read import open_image
@@ -23,9 +22,9 @@ from napari_unetseg.tasks.cluster import Cluster, compute
 from napari_unetseg.tasks.frames import choose_channels
 from napari_unetseg.tasks.layout import Layout, lay_out
 from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.object_table import ObjectTable
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.report import picture_of
-from napari_unetseg.tasks.segment import Segmentation
 from napari_unetseg.tasks.work import WHOLE, Work, discard, folder_of
 
 
@@ -77,12 +76,12 @@ def segment_file(
     place, and the table is written last: with it the result counts as complete.
     """
     source = open_image(path, axes=job.axes)
-    result = yield from segment_source(source, place=place, job=job, image=image, number=number, note_down=note_down)
-    if result is None:
+    objects = yield from segment_source(source, place=place, job=job, image=image, number=number, note_down=note_down)
+    if objects is None:
         return None
     axes = f"{source.axes.letters} (guess)" if source.axes.is_guess else source.axes.letters
     channel = choose_channels(source, model=job.model, channels=job.channels)[0]
-    return Done(result.objects, axes, picture_of(source, place.labels, table=result.table, channel=channel))
+    return Done(objects, axes, picture_of(source, place, channel=channel))
 
 
 def segment_source(
@@ -93,8 +92,11 @@ def segment_source(
     image: str,
     number: int = 1,
     note_down: Callable[[], None] = lambda: None,
-) -> Generator[Event, None, Segmentation | None]:
-    """Write the results of an image that is open already, as `segment_file` does; its axes are those it has."""
+) -> Generator[Event, None, int | None]:
+    """Write the results of an image that is open already, as `segment_file` does; its axes are those it has.
+
+    Returns the number of objects; none while other shards have blocks to do.
+    """
     letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
     shape = tuple(source.sizes[letter] for letter in letters)
 
@@ -111,25 +113,23 @@ def segment_source(
 
     work = _begin(source, place=place, job=job, image=image)
     try:
-        if work is None:
-            result = yield from _at_once(source, job=job, open_writer=open_writer)
-        elif job.shard is not None:
+        if job.shard is not None:
+            assert work is not None
             yield from _share(source, work=work, job=job, number=number)
             return None
-        else:
-            result = yield from _blocks(source, work=work, job=job, open_writer=open_writer)
-        yield Saved(place.labels)
-        note_down()
-        with explained(place.table), replacing(place.table) as draft:
-            result.table.to_csv(
-                draft, index=False
-            )  # row by row: a text of a million objects would take hundreds of MiB
+        with ObjectTable(place.table) as table:  # the last that gets its name
+            if work is None:
+                objects = yield from _at_once(source, job=job, open_writer=open_writer, table=table)
+            else:
+                objects = yield from _blocks(source, work=work, job=job, open_writer=open_writer, table=table)
+            yield Saved(place.labels)
+            note_down()
         discard(place.labels)
     finally:
         if work is not None:
             work.release()
     yield Saved(place.table)
-    return result
+    return objects
 
 
 def _begin(source: ImageSource, *, place: Result, job: FileJob, image: str) -> Work | None:
@@ -146,29 +146,29 @@ def _begin(source: ImageSource, *, place: Result, job: FileJob, image: str) -> W
 
 
 def _at_once(
-    source: ImageSource, *, job: FileJob, open_writer: Callable[[], LabelWriter]
-) -> Generator[Event, None, Segmentation]:
+    source: ImageSource, *, job: FileJob, open_writer: Callable[[], LabelWriter], table: ObjectTable
+) -> Generator[Event, None, int]:
     with open_writer() as writer:
-        return (
-            yield from segment.run(
-                source,
-                model=job.model,
-                decoding=job.decoding,
-                channels=job.channels,
-                writer=writer,
-                predictor=job.predictor,
-            )
+        result = yield from segment.run(
+            source,
+            model=job.model,
+            decoding=job.decoding,
+            channels=job.channels,
+            writer=writer,
+            predictor=job.predictor,
         )
+    table.add(result.table)
+    return result.objects
 
 
 def _blocks(
-    source: ImageSource, *, work: Work, job: FileJob, open_writer: Callable[[], LabelWriter]
-) -> Generator[Event, None, Segmentation]:
+    source: ImageSource, *, work: Work, job: FileJob, open_writer: Callable[[], LabelWriter], table: ObjectTable
+) -> Generator[Event, None, int]:
     blocks, layout = _blocks_of(source, work=work, job=job)
     yield from _notes(blocks, layout, done=len(work.done), given=job.channels)
     if job.cluster is not None:
         yield from compute(blocks, work=work, layout=layout, cluster=job.cluster)
-    return (yield from blockwise.run(blocks, work=work, layout=layout, open_writer=open_writer))
+    return (yield from blockwise.run(blocks, work=work, layout=layout, open_writer=open_writer, add_rows=table.add))
 
 
 def _share(source: ImageSource, *, work: Work, job: FileJob, number: int) -> Generator[Event, None, None]:

@@ -14,11 +14,10 @@ from napari_unetseg.widgets._segment_tasks import Loaded, Order
 
 @dataclass(frozen=True)
 class Opened:
-    """What is told of a result that was there, as of one that was made."""
+    """What is told of a result that was there, or was made."""
 
     objects: int
     table: Any
-    seconds: float = 0.0
 
 
 def disk_task(order: Order, *, loaded: Loaded, result: ResultOnDisk) -> Task:
@@ -28,7 +27,9 @@ def disk_task(order: Order, *, loaded: Loaded, result: ResultOnDisk) -> Task:
 
     def task() -> Generator[Event, None, Any]:
         yield Note("")
-        done = _open(order) if order.opens else (yield from _segment(order, loaded=loaded))
+        if not order.opens:
+            yield from _segment(order, loaded=loaded)
+        done = _open(order)
         from napari_unetseg.images.display import label_picture
 
         levels = list(label_picture(place.labels, limit=0).levels)
@@ -40,7 +41,7 @@ def disk_task(order: Order, *, loaded: Loaded, result: ResultOnDisk) -> Task:
     return task
 
 
-def _segment(order: Order, *, loaded: Loaded) -> Generator[Event, None, Any]:
+def _segment(order: Order, *, loaded: Loaded) -> Generator[Event, None, None]:
     from napari_unetseg.tasks.layout import default_memory
     from napari_unetseg.tasks.onto_disk import facts_of, segment_onto_disk
     from napari_unetseg.tasks.segment_file import FileJob
@@ -62,11 +63,7 @@ def _segment(order: Order, *, loaded: Loaded) -> Generator[Event, None, Any]:
         cluster=None,
     )
     facts = facts_of(order.file, order.region)
-    return (
-        yield from segment_onto_disk(
-            order.part(), place=order.place, job=job, facts=facts, may_replace=order.may_replace
-        )
-    )
+    yield from segment_onto_disk(order.part(), place=order.place, job=job, facts=facts, may_replace=order.may_replace)
 
 
 def _open(order: Order) -> Opened:
