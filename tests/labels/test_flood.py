@@ -3,7 +3,16 @@ import pytest
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_unetseg.labels.flood import flood
+from napari_unetseg.labels import flood as flooding
+
+
+def flood(landscape, seeds, inside):
+    """Flood a whole image."""
+    where = np.flatnonzero(inside)
+    level, seed = (values.ravel()[where] for values in (landscape.astype(np.uint16), seeds))
+    labels = np.zeros(inside.shape, np.int32)
+    labels.ravel()[where] = flooding.flood(where, level=level, seed=seed, shape=inside.shape)
+    return labels
 
 
 def _case(shape, *, seed, levels=256):

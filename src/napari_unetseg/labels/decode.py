@@ -31,17 +31,21 @@ def decode(
     score = seed_score(probability, kind=target.kind)
     pieces, count = _label(foreground)
     seeds, seed_count = _label(foreground & (score > config.seed_threshold))
-    seeds, piece_of_seed = _drop_small_seeds(
-        seeds, seed_count, pieces, is_cut=_is_cut(pieces, open_sides, count=count), min_seed=config.min_seed
-    )
-    labels = _grow(pieces, seeds, score, piece_count=count, piece_of_seed=piece_of_seed)
-    where = np.flatnonzero(foreground)
-    ids = labels.ravel()[where]
+    where = np.flatnonzero(foreground)  # most pixels are background, and are not looked at again
+    piece, seed = pieces.ravel()[where], seeds.ravel()[where]
+    is_cut = _is_cut(pieces, open_sides, count=count)
+    seed, piece_of_seed = _drop_small_seeds(seed, piece, seed_count, is_cut=is_cut, min_seed=config.min_seed)
+    owner, is_shared = _owners(piece_of_seed, piece_count=count)
+    ids, shared = owner[piece], np.flatnonzero(is_shared[piece])
+    if len(shared):
+        flooded = where[shared]
+        level = np.rint(DEEP * (1 - np.clip(score.ravel()[flooded], 0, 1))).astype(np.uint16)
+        ids[shared] = flood(flooded, level=level, seed=seed[shared], shape=foreground.shape)
     is_kept = _is_kept(ids, probability[0].ravel()[where], count=count + len(piece_of_seed), config=config)
-    is_kept[ids_at(labels, open_sides)] = True
-    numbered = np.zeros(foreground.shape, np.uint32)
-    numbered.ravel()[where] = raster_order(ids, is_kept=is_kept)[ids]
-    return fill_holes(numbered) if config.fill_holes else numbered
+    is_kept[_ids_at(where, ids, open_sides, shape=foreground.shape)] = True
+    labels = np.zeros(foreground.shape, np.uint32)
+    labels.ravel()[where] = raster_order(ids, is_kept=is_kept)[ids]
+    return fill_holes(labels) if config.fill_holes else labels
 
 
 def seed_score(probability: NDArray[Any], *, kind: TargetKind) -> NDArray[np.float32]:
@@ -81,26 +85,26 @@ def _label(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
 
 
 def _drop_small_seeds(
-    seeds: NDArray[np.int32], seed_count: int, pieces: NDArray[np.int32], *, is_cut: NDArray[np.bool_], min_seed: int
+    seed: NDArray[np.int32], piece: NDArray[np.int32], seed_count: int, *, is_cut: NDArray[np.bool_], min_seed: int
 ) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     """Drop seeds of fewer than `min_seed` pixels but for the largest of each piece: specks must split no object.
 
-    Of a piece that is cut it is not known which is the largest: none is spared. Return the seeds, and for each the
-    piece it lies in.
+    Of a piece that is cut it is not known which is the largest: none is spared. `seed` and `piece` are given for each
+    pixel of the foreground. Return the seeds, and for each the piece it lies in.
     """
-    where = np.flatnonzero(seeds)
-    seed_of_pixel = seeds.ravel()[where]
+    inside = np.flatnonzero(seed)
+    seed_of_pixel = seed[inside]
     piece_of_seed = np.zeros(seed_count + 1, dtype=np.intp)
-    piece_of_seed[seed_of_pixel] = pieces.ravel()[where]
+    piece_of_seed[seed_of_pixel] = piece[inside]
     size = np.bincount(seed_of_pixel, minlength=seed_count + 1)
     largest = np.zeros(len(is_cut), dtype=np.intp)
     np.maximum.at(largest, piece_of_seed[1:], size[1:])
     is_kept = (size >= min_seed) | ((size == largest[piece_of_seed]) & ~is_cut[piece_of_seed])
     is_kept[0] = True
     if is_kept.all():
-        return seeds, piece_of_seed
+        return seed, piece_of_seed
     table = np.where(is_kept, np.cumsum(is_kept) - 1, 0).astype(np.int32)
-    return table[seeds], piece_of_seed[is_kept]
+    return table[seed], piece_of_seed[is_kept]
 
 
 def _is_cut(pieces: NDArray[np.int32], open_sides: OpenSides, *, count: int) -> NDArray[np.bool_]:
@@ -110,32 +114,16 @@ def _is_cut(pieces: NDArray[np.int32], open_sides: OpenSides, *, count: int) -> 
     return is_cut
 
 
-def _grow(
-    pieces: NDArray[np.int32],
-    seeds: NDArray[np.int32],
-    score: NDArray[np.float32],
-    *,
-    piece_count: int,
-    piece_of_seed: NDArray[np.intp],
-) -> NDArray[np.int32]:
-    """Give every pixel of a piece to one of its seeds; a piece without a seed gets a number after the last seed."""
+def _owners(piece_of_seed: NDArray[np.intp], *, piece_count: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return for each piece the seed it belongs to, and whether it has more than one, of which that is the last.
+
+    A piece without a seed gets a number after the last seed.
+    """
     seed_count = len(piece_of_seed) - 1
     owner = np.arange(seed_count, seed_count + piece_count + 1, dtype=np.int32)
     owner[0] = 0
     owner[piece_of_seed[1:]] = np.arange(1, seed_count + 1, dtype=np.int32)
-    labels = owner[pieces]
-    is_shared = np.bincount(piece_of_seed[1:], minlength=piece_count + 1) > 1
-    if is_shared.any():
-        is_inside = is_shared[pieces]
-        np.copyto(labels, flood(_landscape(score, is_inside), seeds, is_inside), where=is_inside)
-    return labels
-
-
-def _landscape(score: NDArray[np.float32], is_inside: NDArray[np.bool_]) -> NDArray[np.uint16]:
-    """Return what is flooded: low where the score is high, so that two fronts meet where it is lowest."""
-    levels = np.zeros(score.shape, np.uint16)
-    levels[is_inside] = np.rint(DEEP * (1 - np.clip(score[is_inside], 0, 1)))
-    return levels
+    return owner, np.bincount(piece_of_seed[1:], minlength=piece_count + 1) > 1
 
 
 def _is_kept(
@@ -146,3 +134,14 @@ def _is_kept(
     if config.min_confidence:
         is_kept &= mean_foreground(ids, background, count=count) >= config.min_confidence
     return is_kept
+
+
+def _ids_at(
+    where: NDArray[np.intp], ids: NDArray[np.int32], sides: OpenSides, *, shape: tuple[int, ...]
+) -> NDArray[np.int32]:
+    """Return the ids of the objects that touch one of the open sides."""
+    if not any(map(any, sides)):
+        return np.zeros(0, np.int32)
+    raster = np.zeros(shape, np.int32)
+    raster.ravel()[where] = ids
+    return ids_at(raster, sides)

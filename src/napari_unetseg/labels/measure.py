@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_unetseg.labels.confidence import mean_foreground
-from napari_unetseg.labels.ids import compact, object_boxes
+from napari_unetseg.labels.ids import check_ids, compact
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
@@ -34,30 +34,41 @@ def measure_objects(
     """
     if image is not None and image.shape[1:] != labels.shape:
         raise InputError(f"labels {labels.shape} do not fit the image {image.shape}; pass the image as (C, [Z,] Y, X)")
-    objects, ids = compact(labels)
+    check_ids(labels)
     axes = "zyx"[3 - labels.ndim :]
-    where = np.flatnonzero(objects > 0)
-    index, count = objects.ravel()[where] - 1, len(ids) - 1
+    where = np.flatnonzero(labels > 0)
+    objects, ids = compact(labels.ravel()[where])
+    index, count = objects - 1, len(ids) - 1
     size = np.bincount(index, minlength=count)
     columns: dict[str, Any] = {"label": ids[1:], _size_name(axes): size}
-    for axis, coordinate in zip(axes, np.unravel_index(where, labels.shape), strict=True):
-        columns[f"centroid_{axis}_px"] = np.bincount(index, weights=coordinate, minlength=count) / size
     if probability is not None:
         columns["confidence"] = mean_foreground(index, probability[0].ravel()[where], count=count)
-    boxes = object_boxes(objects)
+    rest = where
     for i, axis in enumerate(axes):
-        columns[f"bbox_{axis}_min_px"] = np.array([box[i].start for box in boxes], dtype=np.int64)
-        columns[f"bbox_{axis}_max_px"] = np.array([box[i].stop for box in boxes], dtype=np.int64)
+        stride = math.prod(labels.shape[i + 1 :])
+        coordinate = rest // stride
+        rest = rest - coordinate * stride  # faster than divmod
+        columns[f"centroid_{axis}_px"] = np.bincount(index, weights=coordinate, minlength=count) / size
+        columns[f"bbox_{axis}_min_px"], highest = _range(index, coordinate, count=count)
+        columns[f"bbox_{axis}_max_px"] = highest + 1
     for name, channel in zip(_names(image, channels), image if image is not None else (), strict=True):
         values = channel.ravel()[where].astype(np.float64)
         columns[f"intensity_mean_{name}"] = np.bincount(index, weights=values, minlength=count) / size
-        for statistic, reduce, start in (("min", np.minimum, np.inf), ("max", np.maximum, -np.inf)):
-            extreme = np.full(count, start)
-            with np.errstate(invalid="ignore"):  # a pixel that is not finite makes the whole NaN
-                reduce.at(extreme, index, values)
-            columns[f"intensity_{statistic}_{name}"] = extreme
+        with np.errstate(invalid="ignore"):  # a pixel that is not finite makes the whole NaN
+            lowest, highest = _range(index, values, count=count)
+        columns[f"intensity_min_{name}"], columns[f"intensity_max_{name}"] = lowest, highest
     leading = {name: np.full(count, value, dtype=np.int64) for name, value in (position or {}).items()}
     return with_derived(pd.DataFrame({**leading, **columns}), axes=axes, scale=scale, leading=tuple(leading))
+
+
+def _range(index: NDArray[Any], values: NDArray[Any], *, count: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the lowest and the highest value of each of `count` objects, all of which have pixels."""
+    lowest = np.empty(count, values.dtype)
+    lowest[index] = values  # a value of its own to begin with
+    highest = lowest.copy()
+    np.minimum.at(lowest, index, values)
+    np.maximum.at(highest, index, values)
+    return lowest, highest
 
 
 def merge_planes(table: pd.DataFrame, *, scale: Mapping[str, float] | None = None) -> pd.DataFrame:

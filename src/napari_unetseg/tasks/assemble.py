@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -53,39 +55,57 @@ def assemble(
     is_merged = is_linked and source.sizes["Z"] > 1
     objects, unusable, rows = 0, 0, []
     previous: Tables | None = None
-    for index, frame in enumerate(layout.frames):
-        numbers = layout.numbers(index)
-        parts = []
-        for number in numbers:
-            parts.append(summary_of(work.load(number)))
-            yield TileDone(steps * numbers.start // len(layout), steps)  # a large plane has hundreds of them
-        unusable += sum(int(part["unusable"]) for part in parts)
-        faces = _faces(work, numbers)
-        tables, count, table = _frame(
-            parts, faces=faces, layout=layout, decoding=decoding, axes=axes, scale=source.scale
-        )
-        if is_linked and previous is not None and frame.z:
-            ids, objects = _link(work, numbers, tables, previous, decoding=decoding, objects=objects)
-        else:
-            ids = np.arange(count + 1) + np.where(np.arange(count + 1) > 0, objects, 0)
-            objects += count
-        if objects > MAX_ID:
-            raise InputError(f"more than {MAX_ID} objects in one image; raise --min-size or segment it in parts")
-        tables = [ids[table].astype(np.uint32) for table in tables]
-        leading = index_of(source, frame)
-        for number, block, table_of_block in zip(numbers, layout.blocks, tables, strict=True):
-            writer.write((*leading, *block.core), table_of_block[work.load(number)["labels"]])
-            yield TileDone(steps * (number + 1) // len(layout), steps)
-        rows.append(table.assign(label=ids[table["label"].to_numpy()]))
-        if not is_merged:
-            add_rows(rows.pop())
-        elif frame.z == source.sizes["Z"] - 1:
-            add_rows(merge_planes(pd.concat(rows, ignore_index=True), scale=source.scale))
-            rows.clear()
-        previous = tables if is_linked else None
+    with _writing(work, writer) as write:
+        for index, frame in enumerate(layout.frames):
+            numbers = layout.numbers(index)
+            parts = []
+            for number in numbers:
+                parts.append(summary_of(work.load(number)))
+                yield TileDone(steps * numbers.start // len(layout), steps)  # a large plane has hundreds of them
+            unusable += sum(int(part["unusable"]) for part in parts)
+            faces = _faces(work, numbers)
+            tables, count, table = _frame(
+                parts, faces=faces, layout=layout, decoding=decoding, axes=axes, scale=source.scale
+            )
+            if is_linked and previous is not None and frame.z:
+                ids, objects = _link(work, numbers, tables, previous, decoding=decoding, objects=objects)
+            else:
+                ids = np.arange(count + 1) + np.where(np.arange(count + 1) > 0, objects, 0)
+                objects += count
+            if objects > MAX_ID:
+                raise InputError(f"more than {MAX_ID} objects in one image; raise --min-size or segment it in parts")
+            tables = [ids[table].astype(np.uint32) for table in tables]
+            leading = index_of(source, frame)
+            for number, block, table_of_block in zip(numbers, layout.blocks, tables, strict=True):
+                write(number, (*leading, *block.core), table_of_block)
+                yield TileDone(steps * (number + 1) // len(layout), steps)
+            rows.append(table.assign(label=ids[table["label"].to_numpy()]))
+            if not is_merged:
+                add_rows(rows.pop())
+            elif frame.z == source.sizes["Z"] - 1:
+                add_rows(merge_planes(pd.concat(rows, ignore_index=True), scale=source.scale))
+                rows.clear()
+            previous = tables if is_linked else None
     if unusable:
         yield Note(f"{source.name}: {counted(unusable, 'pixel')} not finite (NaN or infinite), taken for dark")
     return objects
+
+
+@contextmanager
+def _writing(work: Work, writer: LabelWriter) -> Iterator[Callable[[int, tuple[int | slice, ...], np.ndarray], None]]:
+    """Give what writes a block at a place, with the final ids of its own; it returns while that is being written."""
+    with ThreadPoolExecutor(1, "unetseg write") as threads:
+        last: Future[None] | None = None
+
+        def write(number: int, place: tuple[int | slice, ...], ids: np.ndarray) -> None:
+            nonlocal last
+            if last is not None:
+                last.result()
+            last = threads.submit(lambda: writer.write(place, ids[work.load(number)["labels"]]))
+
+        yield write
+        if last is not None:
+            last.result()
 
 
 def _frame(
