@@ -42,6 +42,7 @@ def test_a_plate_stands_for_its_fields(tmp_path, version):
     fields = find_images([path])
     assert fields == [path / "A/1/0", path / "A/1/1", path / "B/12/0"]
     assert find_images([tmp_path]) == fields
+    assert find_images([path / "A" / "1"]) == fields[:2]
     sources = [open_image(field) for field in fields]
     assert [source.name for source in sources] == ["screen.zarr/A/1/0", "screen.zarr/A/1/1", "screen.zarr/B/12/0"]
     assert [int(source.read(t=0, z=0, channels=[0])[0, 0, 0]) for source in sources] == [1, 2, 3]

@@ -18,7 +18,7 @@ from napari_unetseg.images.read import from_array, read_labels
 from napari_unetseg.images.results import results_of
 from napari_unetseg.schema.config import TilingConfig
 from napari_unetseg.schema.errors import InputError, JobError
-from napari_unetseg.schema.events import TileDone
+from napari_unetseg.schema.events import Note, TileDone
 from napari_unetseg.tasks import layout, segment
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.onto_disk import facts_of, identity_of, segment_onto_disk
@@ -134,6 +134,17 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch) -> None:
     )
     assert sorted(kept) == list(range(len(kept)))
     assert len(kept) > first
+
+
+@pytest.mark.parametrize(("before", "now", "is_told"), [(2 * SMALL, SMALL, True), (SMALL, 2 * SMALL, False)])
+def test_a_run_that_goes_on_with_larger_blocks_than_fit_says_so(tmp_path, before, now, is_told) -> None:
+    image = spots(130, 201)
+    job = run(image, tmp_path, memory=before)
+    while not any(folder_of(place_in(tmp_path).labels).glob("*.zst")):
+        next(job)
+    job.close()
+    told = [event.message for event in run(image, tmp_path, memory=now) if isinstance(event, Note)]
+    assert any("begun with more memory" in text for text in told) == is_told
 
 
 def test_what_is_there_is_replaced_only_where_one_says_so(tmp_path) -> None:

@@ -294,11 +294,18 @@ def test_a_lock_that_was_never_finished_counts_for_nothing(result: Path, stopped
     assert begin(result).done == set(range(BLOCKS))
 
 
-def test_the_same_process_may_go_on_without_a_release(result: Path) -> None:
+def test_two_runs_of_one_process_are_kept_apart_but_what_was_dropped_goes_on(result: Path) -> None:
     first = begin(result)
     first.keep(0, arrays_of(0))
-    second = begin(result)
-    assert second.done == {0}
+    for options in ({"resume": True}, {"resume": False}, {"shard": "1"}):
+        with pytest.raises(InputError, match="another run of this program"):
+            begin(result, **options)
+    first.release()
+    shard = begin(result, shard="1")
+    with pytest.raises(InputError, match="another run of this program"):
+        begin(result)
+    del shard  # without a release
+    assert begin(result).done == {0}
     assert begin(result, resume=False).done == set()
 
 
@@ -319,6 +326,7 @@ def test_what_two_processes_have_done_counts_together(result: Path) -> None:
     assert len(list(one.folder.glob("done.*.jsonl"))) == 2
     one.release()
     assert (one.folder / "lock.2").is_file()
+    other.release()
     both = begin(result)
     assert both.done == set(range(6))
     for number in both.done:
@@ -517,6 +525,7 @@ def test_a_line_after_one_that_was_cut_short_counts(result: Path) -> None:
 
 def test_a_lock_of_an_impossible_process_counts_for_nothing(result: Path) -> None:
     work = begin(result)
+    work.release()
     (work.folder / "lock.all").write_text(json.dumps({"host": socket.gethostname(), "pid": 10**20}), "utf-8")
     assert begin(result).done == set()
 

@@ -13,11 +13,11 @@ from napari_unetseg.schema.errors import InputError
 
 
 def fields_of(path: Path) -> list[Path]:
-    """Return the folders of all fields of a plate, well by well as it lists them; none if the store is no plate."""
+    """Return the folders of all fields of a plate (well by well as it lists them) or of a well; else none."""
     try:
         plate = _attributes(path).get("plate")
         if not plate:
-            return []
+            return _fields(path)
         wells = [path / check_inside(str(well["path"]), root=path) for well in plate["wells"]]
         return [field for well in wells if well.is_dir() for field in _fields(well)]
     except ZARR_FAULTS as error:

@@ -32,6 +32,8 @@ LARGE = {2: (4096, 4096), 3: (512, 512, 512)}
 """An image of many tiles, by which is known how many are predicted side by side."""
 REPEATS = 3
 ENOUGH = 0.3  # seconds after which a pass is not repeated
+JOINING = 0.3
+"""Seconds that joining and writing of blocks take for each second of decoding them."""
 AMPLE = 2**62
 
 
@@ -145,7 +147,7 @@ def forecast_blocks(
     alike = {_kind_of(block): block for block in layout.blocks}
     counts = Counter(_kind_of(block) for block in layout.blocks)
     seconds = sum(
-        counts[kind] * (_seconds(job.plan(block), pace=pace) + volume(block.seen) * pace.decoded)
+        counts[kind] * (_seconds(job.plan(block), pace=pace) + volume(block.seen) * (1 + JOINING) * pace.decoded)
         for kind, block in alike.items()
     )
     return Forecast(

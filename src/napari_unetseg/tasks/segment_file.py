@@ -164,7 +164,7 @@ def _at_once(
 def _blocks(
     source: ImageSource, *, work: Work, job: FileJob, open_writer: Callable[[], LabelWriter], table: ObjectTable
 ) -> Generator[Event, None, int]:
-    blocks, layout = _blocks_of(source, work=work, job=job)
+    blocks, layout = yield from _blocks_of(source, work=work, job=job)
     yield from _notes(blocks, layout, done=len(work.done), given=job.channels)
     if job.cluster is not None:
         yield from compute(blocks, work=work, layout=layout, cluster=job.cluster)
@@ -175,15 +175,23 @@ def _share(source: ImageSource, *, work: Work, job: FileJob, number: int) -> Gen
     """Do the blocks of this shard; those of the next image begin with the next shard."""
     assert job.shard is not None
     index, count = job.shard
-    blocks, layout = _blocks_of(source, work=work, job=job)
+    blocks, layout = yield from _blocks_of(source, work=work, job=job)
     mine = [one for one in blockwise.missing(work, layout) if (one + number) % count == index % count]
     yield from _notes(blocks, layout, done=len(work.done), given=job.channels)
     yield from blockwise.compute(blocks, work=work, layout=layout, todo=mine)
 
 
-def _blocks_of(source: ImageSource, *, work: Work, job: FileJob) -> tuple[blockwise.Job, Layout]:
+def _blocks_of(
+    source: ImageSource, *, work: Work, job: FileJob
+) -> Generator[Event, None, tuple[blockwise.Job, Layout]]:
+    """Return what is the same for every block, and the blocks that were agreed on when the work was begun."""
     channels = choose_channels(source, model=job.model, channels=job.channels)
     layout = lay_out(source, model=job.model, channels=channels, memory=job.memory, counts=work.blocks)
+    if len(layout) < len(lay_out(source, model=job.model, channels=channels, memory=job.memory)):
+        yield Note(
+            f"{source.name}: its unfinished run was begun with more memory and goes on with blocks of that size; "
+            f"to keep within {readable(job.memory)}, begin anew with --overwrite"
+        )
     return blockwise.Job(source, job.model, job.predictor, job.decoding, channels, job.memory), layout
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -72,6 +73,7 @@ class Work:
             if not lock.take(work._lock):
                 work._check_locks(result)
                 raise InputError(f"{result}: another run has just begun to write it; let it finish")
+        _running[os.path.abspath(work._lock)] = work
         work.blocks = tuple(plan["blocks"])
         work.reread()
         return work
@@ -139,6 +141,7 @@ class Work:
 
     def release(self) -> None:
         """Let others go on with the work."""
+        _running.pop(os.path.abspath(self._lock), None)
         self._lock.unlink(missing_ok=True)
 
     def _agree(self, plan: dict[str, Any]) -> dict[str, Any]:
@@ -185,6 +188,8 @@ class Work:
         """Refuse a second writer."""
         whole = self.folder / f"lock.{WHOLE}"
         locks = sorted(self.folder.glob("lock.*")) if self._lock == whole else [self._lock, whole]
+        if any(os.path.abspath(path) in _running for path in [whole, *locks]):
+            raise InputError(f"{result}: another run of this program is writing it; let it finish, or stop it")
         for path in locks:
             holder = lock.holder_of(path)
             if holder:
@@ -210,6 +215,10 @@ class Work:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz.zst"
+
+
+_running: WeakValueDictionary[str, Work] = WeakValueDictionary()
+"""The work that this process is at, by its lock; a lock itself only tells processes apart."""
 
 
 def discard(result: Path) -> None:
