@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,15 @@ def data_folder() -> Path:
 
 
 def samples(name: str, part: str) -> list[Sample]:
-    """Load the images of `part` ('train' or 'val') of data set `name`, gray and two-dimensional."""
+    """Load the images of `part` ('train' or 'val') of data set `name`; grey ones among colours get three channels."""
     folder = data_folder() / name
     with (folder / "split.csv").open(encoding="utf-8") as file:
-        files = [row["file"] for row in csv.DictReader(file) if row["split"] == part]
-    return [_sample(folder, file) for file in files]
+        found = [_sample(folder, row) for row in csv.DictReader(file) if row["split"] == part]
+    channels = max(len(sample.image) for sample in found)
+    return [
+        sample if len(sample.image) == channels else replace(sample, image=np.repeat(sample.image, channels, axis=0))
+        for sample in found
+    ]
 
 
 def mosaic(name: str, *, edge: int) -> np.ndarray:
@@ -43,8 +49,14 @@ def mosaic(name: str, *, edge: int) -> np.ndarray:
     return mosaic
 
 
-def _sample(folder: Path, file: str) -> Sample:
-    image = np.asarray(tifffile.imread(folder / "images" / file))
-    labels = np.asarray(tifffile.imread(folder / "labels" / file))
-    channels = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
-    return Sample(channels, labels, file)
+def _sample(folder: Path, row: dict[str, str]) -> Sample:
+    image = np.asarray(tifffile.imread(folder / "images" / row["file"]))
+    labels = np.asarray(tifffile.imread(folder / "labels" / row["file"]))
+    channels = image[None] if image.ndim == labels.ndim else np.moveaxis(image, -1, 0)
+    return Sample(channels, labels, row["file"], pixel_size=_pixel_size(row["note"]))
+
+
+def _pixel_size(note: str) -> tuple[float, ...] | None:
+    """Return the sizes that a note such as "voxel zyx um 0.28 0.13 0.13" or "voxel ratio z:y:x 2.18:1:1" tells."""
+    sizes = re.search(r"voxel \D*([\d.]+)[ :]([\d.]+)[ :]([\d.]+)", note)
+    return None if sizes is None else tuple(float(size) for size in sizes.groups())

@@ -1,0 +1,35 @@
+"""Scores of a model on images with truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari_unetseg.images import normalize
+from napari_unetseg.labels import metrics
+from napari_unetseg.labels.decode import decode
+from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.samples import Sample
+
+
+def score_model(model: Model, held: Sequence[Sample], **decoding: Any) -> dict[str, Any]:
+    """Return scores pooled over all images, objects counted together, with changes of the model's decoding."""
+    predictor = Predictor(model.network, target=model.card.target)
+    config = model.card.decoding.replace(**decoding)
+    scores = []
+    for sample in held:
+        stretch = sample.stretch or normalize.measure([sample.image], config=model.card.normalization)
+        maps = finish(predictor.predict(normalize.apply(sample.image, stretch=stretch)))
+        scores.append(metrics.score(decode(maps, config=config, target=model.card.target), sample.labels))
+    summary = metrics.summarize(scores)
+    return {
+        "AP@0.5": summary["ap"]["0.50"],
+        "mean AP": summary["mean_ap"],
+        "F1": summary["f1"],
+        "PQ": summary["pq"],
+        "IoU": summary["iou"][1],
+        "found": sum(one.objects_predicted for one in scores),
+        "true": sum(one.objects_truth for one in scores),
+    }
