@@ -41,7 +41,7 @@ def main() -> None:
     rows = []
     for name, width in CASES:
         training = samples(name, "train")
-        recipe = Recipe(network=NetworkConfig(width=width), steps=options.steps, validation=0.0)
+        recipe = Recipe(network=NetworkConfig(width=width), steps=options.steps, validation=0.0, validate_every=1.0)
         network = registry.build(recipe.network)
         ready = prepare(training, ndim=2, channels=1, config=recipe.normalization)
         recipe = recipe.replace(patch=choose_patch(ready, divisor=network.divisor))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from napari_unetseg.schema.config import AugmentationConfig, NormalizationConfig, Recipe, TargetConfig
-from napari_unetseg.tasks.patches import PatchSampler, choose_patch
+from napari_unetseg.tasks.patches import PatchSampler, choose_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, prepare
 
 PLAIN = AugmentationConfig(
@@ -132,3 +134,23 @@ def test_patches_of_a_partly_painted_image_hold_something_to_learn(recipe: Recip
     classes = [ready.batch(step).classes for step in range(40)]
     assert all((entry >= 0).any() for entry in classes)
     assert 0 < sum(bool((entry == 0).any()) for entry in classes) < 20
+
+
+def test_batches_are_prepared_in_order_with_one_thread_each_while_the_network_keeps_its_own():
+    seen = []
+
+    class Steps:
+        def batch(self, step, *, device="cpu"):
+            seen.append(torch.get_num_threads())
+            return SimpleNamespace(to=lambda _device: step)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        batches = prefetch(Steps(), start=3, device=torch.device("cpu"))
+        assert [next(batches) for _ in range(4)] == [3, 4, 5, 6]
+        batches.close()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}

@@ -19,6 +19,7 @@ from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.samples import Sample, common_pixel_size, median_size
+from napari_unetseg.tasks.streams import give_threads
 
 PREFETCH = 3  # batches prepared ahead of the device
 AROUND_OBJECT = 0.5  # share of the patches that hold an object for certain
@@ -192,7 +193,9 @@ class Batches(Protocol):
 
 def prefetch(sampler: Batches, *, start: int, device: torch.device) -> Iterator[Batch]:
     """Prepare batches in the background, a few ahead; each depends on its step alone, so a run can be resumed."""
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="patches") as pool:
+    count = 1 if device.type == "cpu" else 2  # a CPU has better things to do
+    with ThreadPoolExecutor(count, "unetseg patches") as pool:
+        give_threads(pool, count=count, each=1)  # with more, all of them would halt the network's again and again
         waiting: list[Future[Batch]] = [
             pool.submit(sampler.batch, start + ahead, device=device) for ahead in range(PREFETCH)
         ]

@@ -1,6 +1,7 @@
 """Do several pieces of work at once on a CPU: with a tile each, cores need not wait for each other.
 
-That saves a fifth of a wide network's time, and more where another thread decodes meanwhile.
+That saves a fifth of a wide network's time, and more where another thread decodes meanwhile. Torch cuts an operation
+into equal parts for its threads, so all wait for the one whose core does something else.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], *, count
     """
     queue, begun = iter(items), deque[Future[Result]]()
     with ThreadPoolExecutor(count, "unetseg tile") as pool:
-        _share_threads(pool, count=count)
+        give_threads(pool, count=count)
         try:
             while True:
                 for item in islice(queue, 2 * count - len(begun)):  # twice as many, so that none waits for the oldest
@@ -42,18 +43,17 @@ _sharing = threading.Lock()
 """Held while torch's number for threads yet to come is another one than that of the process."""
 
 
-def _share_threads(pool: ThreadPoolExecutor, *, count: int) -> None:
-    """Let each thread of the pool compute with its share of the threads this one has."""
+def give_threads(pool: ThreadPoolExecutor, *, count: int, each: int | None = None) -> None:
+    """Let each of the `count` threads of a pool compute with `each` threads of torch's; none: a share of this one's."""
     all_here = threading.Barrier(count)
 
     def begin() -> None:
-        torch.set_num_threads(each)
+        torch.set_num_threads(each or max(1, threads // count))
         torch.get_num_threads()  # a thread takes over the number of the last one that set it when it first asks
         all_here.wait()
 
     with _sharing:
         threads = torch.get_num_threads()
-        each = max(1, threads // count)
         for future in [pool.submit(begin) for _ in range(count)]:
             future.result()
         torch.set_num_threads(threads)
