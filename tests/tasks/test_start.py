@@ -34,7 +34,10 @@ def test_unpainted_pixels_are_a_little_background_from_scratch() -> None:
     recipe = fit_annotation(start_recipe(None), zero_is_background=False, is_from_scratch=True)
     assert 0 < recipe.weights.unlabelled < 1
     assert fit_annotation(recipe, zero_is_background=True, is_from_scratch=True).weights.unlabelled == 0
-    assert fit_annotation(recipe, zero_is_background=False, is_from_scratch=False).weights.unlabelled == 0
+    assert recipe.weights.believed == 0
+    tuned = fit_annotation(recipe, zero_is_background=False, is_from_scratch=False).weights
+    assert tuned.unlabelled == 0 < tuned.believed
+    assert fit_annotation(recipe, zero_is_background=True, is_from_scratch=False).weights.believed == 0
 
 
 def test_patches_fit_the_network() -> None:

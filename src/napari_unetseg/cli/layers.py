@@ -50,7 +50,7 @@ class RecipeLayers:
 
         is_background = bool({"unlabelled_is_background": True, **self.file, **self.given}["unlabelled_is_background"])
         recipe = fit_annotation(Recipe(), zero_is_background=is_background, is_from_scratch=model is None)
-        return {"weights": {"unlabelled": recipe.weights.unlabelled}}
+        return {"weights": recipe.weights.model_dump(include={"unlabelled", "believed"})}
 
 
 def _without_nones(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,6 +97,13 @@ class WeightConfig(Config):
     unlabelled: float = Field(
         0.0, ge=0, le=1, description="Weight of pixels that are not annotated, taken for background; 0: left out."
     )
+    believed: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="The same once 40 % of the budget are used, times the square of the network's own probability of "
+        "background there.",
+    )
 
 
 class LossConfig(Config):

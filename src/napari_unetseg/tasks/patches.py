@@ -32,17 +32,21 @@ MARGIN = 0.2  # share of the patch read around it, so that rotation and shear ra
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Tensors of one step: images `(N, C, ...)`, classes, distance (or none) and weights `(N, ...)`."""
+    """Tensors of one step: images `(N, C, ...)`; classes, distance (or none) and weights `(N, ...)`.
+
+    `unknown` tells which pixels nobody has annotated, where the network is to say what they weigh.
+    """
 
     images: torch.Tensor
     classes: torch.Tensor
     distance: torch.Tensor | None
     weights: torch.Tensor
+    unknown: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on `device`."""
-        distance = None if self.distance is None else self.distance.to(device)
-        return Batch(self.images.to(device), self.classes.to(device), distance, self.weights.to(device))
+        distance, unknown = (None if one is None else one.to(device) for one in (self.distance, self.unknown))
+        return Batch(self.images.to(device), self.classes.to(device), distance, self.weights.to(device), unknown)
 
 
 def choose_patch(samples: Sequence[Sample], *, divisor: tuple[int, ...]) -> tuple[int, ...]:
@@ -108,14 +112,16 @@ class PatchSampler:
             for entry, target in zip(labels, targets, strict=True)
         ]
         classes = np.stack([target.classes for target in targets])
+        is_unknown = (classes == IGNORE) & (labels != IGNORE)
         if config.unlabelled:
-            classes[classes == IGNORE] = BACKGROUND
+            classes[is_unknown] = BACKGROUND
         distances = [target.distance for target in targets if target.distance is not None]
         return Batch(
             images=images,
             classes=torch.from_numpy(classes),
             distance=torch.from_numpy(np.stack(distances)) if distances else None,
             weights=torch.from_numpy(np.stack(weights)),
+            unknown=torch.from_numpy(is_unknown) if config.believed and is_unknown.any() else None,
         )
 
     def _targets(self, labels: np.ndarray) -> Targets:

@@ -9,6 +9,8 @@ UNLABELLED = 0.1
 """Weight of unpainted pixels as background from scratch, where most cells are not painted: a network that is never
 shown any calls everything a cell. A model that knows background would unlearn the cells that nobody has painted, unless
 those that are painted lie close together (`benchmarks/few_cells.py`), which nobody can tell beforehand."""
+BELIEVED = 0.5
+"""Weight of unpainted pixels in a network that knows background, times how sure it is of each, squared."""
 HELD_BACK = 30
 """Objects from which on some of a single image are held back for validation; the score of one or two would say little,
 and they are missed in training."""
@@ -37,9 +39,13 @@ def validation_share(*, images: int, objects: int, share: float) -> float:
 
 
 def fit_annotation(recipe: Recipe, *, zero_is_background: bool, is_from_scratch: bool) -> Recipe:
-    """Return the recipe for what 0 means; from scratch, pixels that are not annotated are a little background."""
-    weight = UNLABELLED if is_from_scratch and not zero_is_background else 0.0
-    return recipe.replace(weights=recipe.weights.replace(unlabelled=weight))
+    """Return the recipe for what 0 means; pixels that are not annotated are a little background.
+
+    From scratch all of them, since the network has no idea yet; else those that the network itself takes for it.
+    """
+    unlabelled = UNLABELLED if is_from_scratch and not zero_is_background else 0.0
+    believed = 0.0 if is_from_scratch or zero_is_background else BELIEVED
+    return recipe.replace(weights=recipe.weights.replace(unlabelled=unlabelled, believed=believed))
 
 
 def patch_of(edge: int, *, ndim: int, divisor: int) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,13 +11,15 @@ from napari_unetseg.networks.losses import SegmentationLoss
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks import device as devices
-from napari_unetseg.tasks.budget import Clock
+from napari_unetseg.tasks.budget import Clock, used
 from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.distributed import Team
 from napari_unetseg.tasks.optimize import update_average
 from napari_unetseg.tasks.patches import Batch
 
 MAX_GRADIENT = 10.0
+BELIEVED_FROM = 0.4
+"""Share of the budget after which a network has learnt enough of the painted objects to be asked about the others."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ def take_step(
     with cast:
         # forward_cropped: the unpadded network mirrors what it lacks, so logits and targets have one size
         logits = run_.network.forward_cropped(images, [(0, 0)] * recipe.network.ndim)
+    if batch.unknown is not None and used(run_.progress, recipe=recipe) >= BELIEVED_FROM:
+        batch = _believing(batch, logits[:, : recipe.target.class_count], strength=recipe.weights.believed)
     loss = loss_function(logits.float(), batch.classes, batch.distance, batch.weights)
     run_.optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -65,3 +69,18 @@ def take_step(
     run_.optimizer.step()
     update_average(run_.average, run_.network, decay=recipe.ema, step=run_.progress.step)
     return float(loss.detach())
+
+
+def _believing(batch: Batch, logits: torch.Tensor, *, strength: float) -> Batch:
+    """Take pixels that nobody has annotated for background as far as the network itself does.
+
+    Painted objects alone teach that everything is an object; taken for background outright, the objects that were not
+    painted would be unlearnt. Squared, since what the network doubts is to weigh little.
+    """
+    assert batch.unknown is not None
+    background = logits.detach().float().softmax(dim=1)[:, 0]
+    return replace(
+        batch,
+        classes=batch.classes.masked_fill(batch.unknown, 0),
+        weights=torch.where(batch.unknown, strength * background**2, batch.weights),
+    )
