@@ -1,9 +1,10 @@
 """How good is a model trained on a few painted cells for a few minutes? python benchmarks/few_cells.py.
 
-Cells painted: 5 or 20 of one image (those nearest to its middle, as one who has zoomed in paints), all of it, or all of
-five images. Every row is a training of its own with the task and the defaults of the Train dock: what 0 means, patch,
-learning rate, held-back share. Scored are the other cells of the painted image, and the validation images. Rows that
-are in the results already are kept, unless --again is given; so a run can be stopped and continued.
+Cells painted: 5 or 20 of one image (those nearest to its middle, as one who has zoomed in paints; or 20 here and
+there), all of it, or all of five images. Every row is a training of its own with the task and the defaults of the Train
+dock: what 0 means, patch, learning rate, held-back share. Scored are the other cells of the painted image, and the
+validation images. Rows that are in the results already are kept, unless --again is given; so a run can be stopped and
+continued.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from napari_unetseg.tasks.samples import Sample
 from napari_unetseg.tasks.start import fit_annotation, start_recipe, validation_share
 
 SCRATCH = "scratch"
-PAINTED = ("5", "20", "all", "5 images")
+PAINTED = ("5", "20", "20 scattered", "all", "5 images")
 IMAGES = 5
 KEY = ("painted", "minutes", "start")
 
@@ -48,11 +49,13 @@ def main() -> None:
     parser.add_argument("--painted", nargs="+", default=PAINTED, choices=PAINTED)
     parser.add_argument("--minutes", nargs="+", type=float, default=(1.0, 5.0))
     parser.add_argument("--start", nargs="+", default=("nuclei", SCRATCH), help="models to start from, or 'scratch'")
+    parser.add_argument("--believed", type=float, help="another weight of unpainted pixels (weights.believed)")
     parser.add_argument("--keep", type=Path, help="folder to keep the models in")
     parser.add_argument("--again", action="store_true", help="train rows that have a result already, too")
     options = parser.parse_args()
+    told = "" if options.believed is None else f", believed {options.believed:g}"
     wanted = [
-        {"painted": painted, "minutes": minutes, "start": start}
+        {"painted": painted, "minutes": minutes, "start": start + told}
         for start in options.start
         for minutes in options.minutes
         for painted in options.painted
@@ -66,7 +69,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             stem = "-".join(str(value).replace(" ", "-") for value in key.values())
             path = (options.keep or Path(folder)) / f"{stem}.safetensors"
-            row = key | _row(training, validation, path=path, **key)
+            row = key | _row(training, validation, path=path, believed=options.believed, **key)
         rows = [one for one in rows if any(one[name] != key[name] for name in KEY)]
         rows = sorted([*rows, row], key=lambda one: (one["start"], one["minutes"], PAINTED.index(one["painted"])))
         publish("few_cells", rows, data=options.data, validation_images=len(validation))
@@ -81,13 +84,22 @@ def _known(data: str) -> list[dict[str, Any]]:
 
 
 def _row(
-    training: list[Sample], validation: list[Sample], *, path: Path, painted: str, minutes: float, start: str
+    training: list[Sample],
+    validation: list[Sample],
+    *,
+    path: Path,
+    painted: str,
+    minutes: float,
+    start: str,
+    believed: float | None,
 ) -> dict[str, Any]:
     chosen = training if painted == "5 images" else training[:1]
+    is_partly = painted not in ("all", "5 images")
+    start = start.split(",")[0]
     given = [(sample, _paint(sample.labels, painted)) for sample in chosen]
-    _train(given, path=path, minutes=minutes, start=start)
+    _train(given, path=path, minutes=minutes, start=start, believed=believed)
     model = load_model(path)
-    other = _score(model, [(given[0][0], _without(given[0][0].labels, given[0][1]))]) if painted.isdigit() else None
+    other = _score(model, [(given[0][0], _without(given[0][0].labels, given[0][1]))]) if is_partly else None
     held = _score(model, [(sample, sample.labels) for sample in validation])
     record = model.card.training
     assert record is not None  # it was trained just now
@@ -104,12 +116,14 @@ def _row(
 
 def _paint(labels: np.ndarray, painted: str) -> np.ndarray:
     """Return the labels of the cells that are painted, 0 elsewhere."""
-    if not painted.isdigit():
+    if painted in ("all", "5 images"):
         return labels
     ids = np.unique(labels)[1:]
     centres = np.array(ndimage.center_of_mass(labels > 0, labels, ids))
     middle = np.array(labels.shape) / 2
-    chosen = ids[np.argsort(((centres - middle) ** 2).sum(1))[: int(painted)]]
+    count, *how = painted.split()
+    order = np.random.default_rng(0).permutation(len(ids)) if how else np.argsort(((centres - middle) ** 2).sum(1))
+    chosen = ids[order[: int(count)]]
     return np.where(np.isin(labels, chosen), labels, 0)
 
 
@@ -118,7 +132,9 @@ def _without(labels: np.ndarray, painted: np.ndarray) -> np.ndarray:
     return np.where(painted > 0, IGNORE, labels.astype(np.int32))
 
 
-def _train(given: list[tuple[Sample, np.ndarray]], *, path: Path, minutes: float, start: str) -> None:
+def _train(
+    given: list[tuple[Sample, np.ndarray]], *, path: Path, minutes: float, start: str, believed: float | None
+) -> None:
     """Do what the Train dock does with these pairs and nothing else chosen."""
     model = None if start == SCRATCH else load_model(start)
     counts = [count_painted(labels) for _, labels in given]
@@ -127,6 +143,8 @@ def _train(given: list[tuple[Sample, np.ndarray]], *, path: Path, minutes: float
     share = validation_share(images=len(given), objects=painted.objects, share=recipe.validation)
     recipe = fit_annotation(recipe, zero_is_background=not painted.is_little, is_from_scratch=model is None)
     recipe = recipe.replace(minutes=minutes, validation=share)
+    if believed is not None:
+        recipe = recipe.replace(weights=recipe.weights.replace(believed=believed))
     reading = Reading(zero_is_background=not painted.is_little, normalization=recipe.normalization)
     sources = [from_array(sample.image[0], axes="YX", name=sample.name) for sample, _ in given]
     pairs = Pairs([Pair(source, labels) for source, (_, labels) in zip(sources, given, strict=True)], reading=reading)

@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_unetseg.images.large import DECODE_BYTES
 from napari_unetseg.labels.decode import decode, seed_score
 from napari_unetseg.labels.targets import make_targets
 from napari_unetseg.schema.config import DecodingConfig, TargetConfig
@@ -268,3 +271,17 @@ def test_specks_split_no_object_that_goes_on_beyond_the_maps():
     maps[2, 1, 5:7] = 0.9
     whole = decode(maps, config=config, target=DISTANCE)
     assert whole.max() == 1
+
+
+def test_a_sheet_of_cells_takes_no_more_memory_than_is_planned_for():
+    rng = np.random.default_rng(0)
+    score = ndimage.gaussian_filter(rng.random((512, 512)).astype(np.float32), 5)
+    score = (score - score.min()) / np.ptp(score)
+    maps = np.stack([np.full_like(score, 0.05), score, 1 - score, score])  # foreground everywhere, in one piece
+    config = DecodingConfig(seed_threshold=float(np.quantile(score, 0.9)))
+    tracemalloc.start()
+    found = decode(maps, config=config, target=TargetConfig())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.max() > 100
+    assert peak < 1.05 * DECODE_BYTES * score.size

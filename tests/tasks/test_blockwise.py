@@ -47,8 +47,10 @@ def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, re
         return LabelWriter(path, shape=image.shape, axes=letters, scale={}, format="zarr", overwrite=True)
 
     rows: list[pd.DataFrame] = []
-    objects = finish(blockwise.run(job, work=work, layout=layout, open_writer=open_writer, add_rows=rows.append))
-    work.release()
+    try:
+        objects = finish(blockwise.run(job, work=work, layout=layout, open_writer=open_writer, add_rows=rows.append))
+    finally:
+        work.release()
     result = SimpleNamespace(objects=objects, table=pd.concat(rows, ignore_index=True))
     return np.asarray(open_image(path).reader(tuple(slice(0, n) for n in image.shape))), result, layout
 

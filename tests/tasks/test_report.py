@@ -80,6 +80,9 @@ def test_the_picture_is_of_the_middle_object(tmp_path, axes) -> None:
     assert (picture[0, 0] == picture[0, 0, 0]).all()
 
 
-def test_an_image_that_is_gone_has_no_picture(tmp_path) -> None:
+@pytest.mark.parametrize("has_table", [True, False])
+def test_results_that_are_gone_have_no_picture(tmp_path, has_table) -> None:
     place = Result(tmp_path / "no.tif", tmp_path / "no.csv")
+    if has_table:
+        place.table.write_text("label,centroid_y_px,centroid_x_px\n1,4,4\n")
     assert picture_of(from_array(np.zeros((9, 9), np.uint8)), place, channel=0) == ""

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -307,6 +308,34 @@ def test_two_runs_of_one_process_are_kept_apart_but_what_was_dropped_goes_on(res
     del shard  # without a release
     assert begin(result).done == {0}
     assert begin(result, resume=False).done == set()
+
+
+def test_of_two_threads_at_the_same_time_one_may_begin(result: Path) -> None:
+    for _ in range(20):
+        start, begun, refused = threading.Barrier(2), [], []
+
+        def run(start=start, begun=begun, refused=refused) -> None:
+            start.wait()
+            try:
+                begun.append(begin(result, resume=False))
+            except InputError as error:
+                refused.append(error)
+
+        pair = [threading.Thread(target=run) for _ in range(2)]
+        for one in pair:
+            one.start()
+        for one in pair:
+            one.join()
+        assert (len(begun), len(refused)) == (1, 1)
+        begun[0].release()
+
+
+def test_a_result_is_the_same_by_any_name(result: Path, tmp_path: Path) -> None:
+    work = begin(result)
+    (tmp_path / "other").symlink_to(result.parent)
+    with pytest.raises(InputError, match="another run of this program"):
+        begin(tmp_path / "other" / result.name, resume=False)
+    assert work.folder.exists()
 
 
 def test_a_release_lets_others_go_on_and_may_be_repeated(result: Path) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from napari_unetseg.images.budget import available_memory
 from napari_unetseg.images.source import ImageSource
 
-DECODE_BYTES = 48
-"""Per pixel: seeds, pieces, landscape and labels while maps become objects."""
+DECODE_BYTES = 84
+"""Per pixel while maps become objects, at most: where all is foreground, and in one piece."""
 LABEL_BYTES = 4
 LABELS_IN_MEMORY = 2**30
 """Bytes of labels that are held in memory at most, unless a person has said how much there is."""

@@ -34,13 +34,14 @@ def decode(
     where = np.flatnonzero(foreground)  # most pixels are background, and are not looked at again
     piece, seed = pieces.ravel()[where], seeds.ravel()[where]
     is_cut = _is_cut(pieces, open_sides, count=count)
+    del pieces, seeds  # in a sheet of cells every array counts
     seed, piece_of_seed = _drop_small_seeds(seed, piece, seed_count, is_cut=is_cut, min_seed=config.min_seed)
     owner, is_shared = _owners(piece_of_seed, piece_count=count)
-    ids, shared = owner[piece], np.flatnonzero(is_shared[piece])
-    if len(shared):
-        flooded = where[shared]
-        level = np.rint(DEEP * (1 - np.clip(score.ravel()[flooded], 0, 1))).astype(np.uint16)
-        ids[shared] = flood(flooded, level=level, seed=seed[shared], shape=foreground.shape)
+    ids, is_flooded = owner[piece], is_shared[piece]
+    del piece
+    if is_flooded.any():
+        level = _levels(score.ravel()[where[is_flooded]])
+        ids[is_flooded] = flood(where[is_flooded], level=level, seed=seed[is_flooded], shape=foreground.shape)
     is_kept = _is_kept(ids, probability[0].ravel()[where], count=count + len(piece_of_seed), config=config)
     is_kept[_ids_at(where, ids, open_sides, shape=foreground.shape)] = True
     labels = np.zeros(foreground.shape, np.uint32)
@@ -124,6 +125,12 @@ def _owners(piece_of_seed: NDArray[np.intp], *, piece_count: int) -> tuple[NDArr
     owner[0] = 0
     owner[piece_of_seed[1:]] = np.arange(1, seed_count + 1, dtype=np.int32)
     return owner, np.bincount(piece_of_seed[1:], minlength=piece_count + 1) > 1
+
+
+def _levels(score: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Return what is flooded: low where the score is high, so that two fronts meet where it is lowest."""
+    levels: NDArray[np.uint16] = np.rint(DEEP * (1 - np.clip(score, 0, 1))).astype(np.uint16)
+    return levels
 
 
 def _is_kept(

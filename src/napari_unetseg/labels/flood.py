@@ -28,9 +28,11 @@ def flood(
     """
     bordered = tuple(length + 2 for length in shape)  # so that every pixel has neighbours
     place = _moved(where, shape, bordered)
+    del where
     labels, levels, is_free = (_raster(bordered, place, values) for values in (seed, level, seed == 0))
     steps, rank = _steps(bordered), np.zeros(labels.shape, np.int32)
     waiting = place[seed == 0]
+    del seed
     _take_from_seeds(labels, is_free, waiting, steps=steps)
     waiting = waiting[np.argsort(levels[waiting], kind="stable")]
     ends = np.cumsum(np.bincount(levels[waiting], minlength=DEEP + 1))

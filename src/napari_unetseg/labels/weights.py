@@ -29,8 +29,7 @@ def weight_map(
 ) -> NDArray[np.float32]:
     """Return w_c + w0 exp(-(d1 + d2)^2 / (2 sigma^2)) (Ronneberger et al. 2015, eq. 2).
 
-    Pixels that are not annotated weigh `config.unlabelled`, by default nothing; those labelled "ignore" nothing at all.
-    Without `class_weight`, w_c is 1.
+    Pixels that are not annotated weigh `config.unlabelled`, by default nothing. Without `class_weight`, w_c is 1.
     """
     classes = targets.classes
     if classes.shape != labels.shape:
@@ -43,7 +42,6 @@ def weight_map(
     else:
         weight += np.asarray(class_weight, dtype=np.float32)[classes]
     weight[classes == IGNORE] = config.unlabelled
-    weight[labels == IGNORE] = 0
     return weight
 
 

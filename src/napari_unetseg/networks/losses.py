@@ -33,15 +33,26 @@ class SegmentationLoss(nn.Module):
         self.target = target
         self.total = total
 
-    def forward(self, output: Tensor, classes: Tensor, distance: Tensor | None, weight: Tensor | None) -> Tensor:
-        """Return the scalar loss of `output` (N, K, ...) against `classes`, `distance` and `weight` (N, ...)."""
+    def forward(
+        self,
+        output: Tensor,
+        classes: Tensor,
+        distance: Tensor | None,
+        weight: Tensor | None,
+        unknown: Tensor | None = None,
+    ) -> Tensor:
+        """Return the scalar loss of `output` (N, K, ...) against `classes`, `distance` and `weight` (N, ...).
+
+        `unknown` marks pixels whose class is a guess: Dice, which knows no weights, leaves them out.
+        """
         logits, total = output[:, : self.target.class_count], self.total
         match self.loss.kind:
             case "cross_entropy":
                 loss = weighted_cross_entropy(logits, classes, weight, total=total)
             case "cross_entropy_dice":
                 loss = weighted_cross_entropy(logits, classes, weight, total=total)
-                loss = loss + soft_dice_loss(logits, classes, total=total)
+                sure = classes if unknown is None else classes.masked_fill(unknown, IGNORE)
+                loss = loss + soft_dice_loss(logits, sure, total=total)
             case "focal":
                 loss = focal_loss(logits, classes, weight, self.loss.focal_gamma, total=total)
         if self.target.has_distance and self.loss.distance_weight:

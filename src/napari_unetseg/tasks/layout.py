@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from napari_unetseg.images import blocks as cutting
 from napari_unetseg.images.blocks import Block
 from napari_unetseg.images.budget import available_memory
+from napari_unetseg.images.large import DECODE_BYTES
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.frames import Frame, frame_shape, frames_of
 from napari_unetseg.tasks.model import Model
 
 DEFAULT_MEMORY = 2 * 2**30
-DECODED_BYTES = 64
-"""Per pixel, while maps become objects and these are measured."""
 NETWORK_SHARE = {2: 4, 3: 2}
 """The part of the memory that goes to a tile in the network: a quarter; in 3D, where context is most of it, half."""
 
@@ -88,7 +87,7 @@ def _pixels(source: ImageSource, *, model: Model, channels: Sequence[int], memor
     """Return how many pixels a window may have: two blocks are in the works, and a third is being read."""
     maps = 2 * 4 * model.card.target.out_channels
     images = 3 * len(channels) * (4 + source.dtype.itemsize)
-    return (memory - memory // NETWORK_SHARE[model.card.network.ndim]) // (maps + images + DECODED_BYTES)
+    return (memory - memory // NETWORK_SHARE[model.card.network.ndim]) // (maps + images + DECODE_BYTES)
 
 
 def _check_whole(source: ImageSource, *, shape: tuple[int, ...], pixels: int, model: Model) -> None:

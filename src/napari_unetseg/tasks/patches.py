@@ -34,7 +34,7 @@ MARGIN = 0.2  # share of the patch read around it, so that rotation and shear ra
 class Batch:
     """Tensors of one step: images `(N, C, ...)`; classes, distance (or none) and weights `(N, ...)`.
 
-    `unknown` tells which pixels nobody has annotated, where the network is to say what they weigh.
+    `unknown` tells which pixels nobody has annotated, if there are some.
     """
 
     images: torch.Tensor
@@ -112,7 +112,7 @@ class PatchSampler:
             for entry, target in zip(labels, targets, strict=True)
         ]
         classes = np.stack([target.classes for target in targets])
-        is_unknown = (classes == IGNORE) & (labels != IGNORE)
+        is_unknown = classes == IGNORE  # -1 is what a layer's unpainted pixels are read as
         if config.unlabelled:
             classes[is_unknown] = BACKGROUND
         distances = [target.distance for target in targets if target.distance is not None]
@@ -121,7 +121,7 @@ class PatchSampler:
             classes=torch.from_numpy(classes),
             distance=torch.from_numpy(np.stack(distances)) if distances else None,
             weights=torch.from_numpy(np.stack(weights)),
-            unknown=torch.from_numpy(is_unknown) if config.believed and is_unknown.any() else None,
+            unknown=torch.from_numpy(is_unknown) if is_unknown.any() else None,
         )
 
     def _targets(self, labels: np.ndarray) -> Targets:
@@ -206,8 +206,12 @@ def prefetch(sampler: Batches, *, start: int, device: torch.device) -> Iterator[
             pool.submit(sampler.batch, start + ahead, device=device) for ahead in range(PREFETCH)
         ]
         step = start
-        while True:
-            batch = waiting.pop(0).result()
-            waiting.append(pool.submit(sampler.batch, step + PREFETCH, device=device))
-            step += 1
-            yield batch.to(device)
+        try:
+            while True:
+                batch = waiting.pop(0).result()
+                waiting.append(pool.submit(sampler.batch, step + PREFETCH, device=device))
+                step += 1
+                yield batch.to(device)
+        finally:
+            for future in waiting:  # nobody will use them
+                future.cancel()

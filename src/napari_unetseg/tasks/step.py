@@ -53,9 +53,9 @@ def take_step(
     with cast:
         # forward_cropped: the unpadded network mirrors what it lacks, so logits and targets have one size
         logits = run_.network.forward_cropped(images, [(0, 0)] * recipe.network.ndim)
-    if batch.unknown is not None and used(run_.progress, recipe=recipe) >= BELIEVED_FROM:
+    if recipe.weights.believed and used(run_.progress, recipe=recipe) >= BELIEVED_FROM:
         batch = _believing(batch, logits[:, : recipe.target.class_count], strength=recipe.weights.believed)
-    loss = loss_function(logits.float(), batch.classes, batch.distance, batch.weights)
+    loss = loss_function(logits.float(), batch.classes, batch.distance, batch.weights, batch.unknown)
     run_.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     run_.team.add_gradients(run_.network)
@@ -77,7 +77,8 @@ def _believing(batch: Batch, logits: torch.Tensor, *, strength: float) -> Batch:
     Painted objects alone teach that everything is an object; taken for background outright, the objects that were not
     painted would be unlearnt. Squared, since what the network doubts is to weigh little.
     """
-    assert batch.unknown is not None
+    if batch.unknown is None:
+        return batch
     background = logits.detach().float().softmax(dim=1)[:, 0]
     return replace(
         batch,

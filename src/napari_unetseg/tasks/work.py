@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ class Work:
         shard, or of the whole, is writing the result, or where the work was begun with other settings.
         """
         work = cls(folder_of(result), shard=shard)
-        with _explained(work.folder, kind=InputError):
+        with _beginning, _explained(work.folder, kind=InputError):
             if not resume and work.folder.exists():
                 work._check_locks(result)
                 remove(work.folder)
@@ -73,7 +74,7 @@ class Work:
             if not lock.take(work._lock):
                 work._check_locks(result)
                 raise InputError(f"{result}: another run has just begun to write it; let it finish")
-        _running[os.path.abspath(work._lock)] = work
+            _running[_key(work._lock)] = work
         work.blocks = tuple(plan["blocks"])
         work.reread()
         return work
@@ -141,8 +142,10 @@ class Work:
 
     def release(self) -> None:
         """Let others go on with the work."""
-        _running.pop(os.path.abspath(self._lock), None)
-        self._lock.unlink(missing_ok=True)
+        with _beginning:
+            if _running.get(_key(self._lock), self) is self:
+                self._lock.unlink(missing_ok=True)
+                _running.pop(_key(self._lock), None)
 
     def _agree(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Write the plan unless there is one, and return the one that is there."""
@@ -188,7 +191,7 @@ class Work:
         """Refuse a second writer."""
         whole = self.folder / f"lock.{WHOLE}"
         locks = sorted(self.folder.glob("lock.*")) if self._lock == whole else [self._lock, whole]
-        if any(os.path.abspath(path) in _running for path in [whole, *locks]):
+        if any(_key(path) in _running for path in [whole, *locks]):
             raise InputError(f"{result}: another run of this program is writing it; let it finish, or stop it")
         for path in locks:
             holder = lock.holder_of(path)
@@ -219,6 +222,13 @@ class Work:
 
 _running: WeakValueDictionary[str, Work] = WeakValueDictionary()
 """The work that this process is at, by its lock; a lock itself only tells processes apart."""
+_beginning = threading.Lock()
+"""Held while work is begun or released, by one thread at a time."""
+
+
+def _key(path: Path) -> str:
+    """Return one name for a file that may be reached by several."""
+    return os.path.normcase(os.path.realpath(path))
 
 
 def discard(result: Path) -> None:
