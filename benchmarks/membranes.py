@@ -46,7 +46,7 @@ def main() -> None:
                 if isinstance(event, Validated):
                     print(event, flush=True)
         model = load_model(options.model or path)
-    rows = [_errors(model, threshold=threshold) for threshold in (0.4, 0.5, 0.6)]
+    rows = [_errors(model, threshold=threshold) for threshold in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
     publish("membranes", rows, minutes=options.minutes)
 
 
