@@ -323,7 +323,7 @@ def test_less_memory_makes_more_blocks_and_the_same_labels(run, tmp_path, model)
     assert run("segment", "large.tif", "-o", "whole", "-m", model).code == 0
     small = run("segment", "large.tif", "-o", "out", "-m", model, "--memory", "64MiB")
     assert small.code == 0
-    assert "700 x 900 pixels are cut into 2 blocks" in small.err
+    assert "700 x 900 pixels are cut into 4 blocks" in small.err
     for name in names_in(Path("whole")):
         assert Path("whole", name).read_bytes() == Path("out", name).read_bytes()
 
