@@ -20,7 +20,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         return row["data"], row["images"], row["budget"], row["start"]
 
     panels = [(key, list(found)) for key, found in itertools.groupby(rows, key=panel_of)]
-    height = 1 + 0.28 * max(len(found) for _, found in panels)
+    height = 1.4 + 0.28 * max(len(found) for _, found in panels)
     figure, grid = plt.subplots(1, len(panels), figsize=(5 * len(panels), height), layout="constrained", squeeze=False)
     for axes, ((data, images, budget, start), found) in zip(grid[0], panels, strict=True):
         found.sort(key=lambda row: row["AP@0.5"])
@@ -32,6 +32,6 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
             title=f"{data}, {images} images, {budget}{', from ' * bool(start)}{start}", xlabel="AP@0.5", xlim=(0, 1)
         )
         axes.grid(axis="x", alpha=0.3)
-        axes.legend(fontsize="small", loc="lower right")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), fontsize="small", loc="outside lower center")
     figure.savefig(path, dpi=110)
     plt.close(figure)

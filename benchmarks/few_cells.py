@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,17 @@ import numpy as np
 from datasets import samples
 from report import publish
 from scipy import ndimage
+from scoring import score_model
 
-from napari_unetseg.images import normalize
 from napari_unetseg.images.arrays import from_array
-from napari_unetseg.labels import metrics
 from napari_unetseg.labels.annotated import Painted, count_painted
-from napari_unetseg.labels.decode import decode
 from napari_unetseg.labels.ids import IGNORE
 from napari_unetseg.schema.events import Note
 from napari_unetseg.tasks import train
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.live import Live
-from napari_unetseg.tasks.model import Model, load_model
+from napari_unetseg.tasks.model import load_model
 from napari_unetseg.tasks.pairs import Pair, Pairs, Reading
-from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample
 from napari_unetseg.tasks.start import fit_annotation, start_recipe, validation_share
 
@@ -99,16 +97,17 @@ def _row(
     given = [(sample, _paint(sample.labels, painted)) for sample in chosen]
     _train(given, path=path, minutes=minutes, start=start, believed=believed)
     model = load_model(path)
-    other = _score(model, [(given[0][0], _without(given[0][0].labels, given[0][1]))]) if is_partly else None
-    held = _score(model, [(sample, sample.labels) for sample in validation])
+    first, painting = given[0]
+    other = score_model(model, [replace(first, labels=_without(first.labels, painting))]) if is_partly else None
+    held = score_model(model, validation)
     record = model.card.training
     assert record is not None  # it was trained just now
     return {
         "cells": record.objects,
         "steps": record.steps,
-        "AP@0.5, other cells": None if other is None else other["ap"]["0.50"],
-        "AP@0.5, validation": held["ap"]["0.50"],
-        "F1, validation": held["f1"],
+        "AP@0.5, other cells": None if other is None else other["AP@0.5"],
+        "AP@0.5, validation": held["AP@0.5"],
+        "F1, validation": held["F1"],
         "found": held["found"],
         "true": held["true"],
     }
@@ -153,20 +152,6 @@ def _train(
     for event in job:
         if isinstance(event, Note):
             print(event.message, flush=True)
-
-
-def _score(model: Model, images: list[tuple[Sample, np.ndarray]]) -> dict[str, Any]:
-    predictor = Predictor(model.network, target=model.card.target)
-    scores = []
-    for sample, truth in images:
-        stretch = normalize.measure([sample.image], config=model.card.normalization)
-        maps = finish(predictor.predict(normalize.apply(sample.image, stretch=stretch)))
-        scores.append(metrics.score(decode(maps, config=model.card.decoding, target=model.card.target), truth))
-    counts = {
-        "found": sum(one.objects_predicted for one in scores),
-        "true": sum(one.objects_truth for one in scores),
-    }
-    return metrics.summarize(scores) | counts
 
 
 if __name__ == "__main__":
