@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from napari_unetseg.images import normalize
 from napari_unetseg.labels import metrics
@@ -16,13 +18,7 @@ from napari_unetseg.tasks.samples import Sample
 
 def score_model(model: Model, held: Sequence[Sample], **decoding: Any) -> dict[str, Any]:
     """Return scores pooled over all images, objects counted together, with changes of the model's decoding."""
-    predictor = Predictor(model.network, target=model.card.target)
-    config = model.card.decoding.replace(**decoding)
-    scores = []
-    for sample in held:
-        stretch = sample.stretch or normalize.measure([sample.image], config=model.card.normalization)
-        maps = finish(predictor.predict(normalize.apply(sample.image, stretch=stretch)))
-        scores.append(metrics.score(decode(maps, config=config, target=model.card.target), sample.labels))
+    scores = [metrics.score(labels, sample.labels) for sample, labels in segmented(model, held, **decoding)]
     summary = metrics.summarize(scores)
     return {
         "AP@0.5": summary["ap"]["0.50"],
@@ -33,3 +29,13 @@ def score_model(model: Model, held: Sequence[Sample], **decoding: Any) -> dict[s
         "found": sum(one.objects_predicted for one in scores),
         "true": sum(one.objects_truth for one in scores),
     }
+
+
+def segmented(model: Model, held: Sequence[Sample], **decoding: Any) -> Iterator[tuple[Sample, np.ndarray]]:
+    """Yield each image with the labels that the model gives, with changes of its decoding."""
+    predictor = Predictor(model.network, target=model.card.target)
+    config = model.card.decoding.replace(**decoding)
+    for sample in held:
+        stretch = sample.stretch or normalize.measure([sample.image], config=model.card.normalization)
+        maps = finish(predictor.predict(normalize.apply(sample.image, stretch=stretch)))
+        yield sample, decode(maps, config=config, target=model.card.target)

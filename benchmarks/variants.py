@@ -14,7 +14,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     # augmentation
     "no elastic": {"augmentation": {"elastic": 0.0}},
     "elastic 5": {"augmentation": {"elastic": 5.0}},
-    "elastic 20": {"augmentation": {"elastic": 20.0}},
     "no geometry": {"augmentation": {"probability": 0.0}},
     "geometry in 0.6": {"augmentation": {"probability": 0.6}},
     "no scale": {"augmentation": {"scale": 0.0}},
@@ -29,6 +28,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "distance": {"target": {"kind": "distance"}, "network": {"out_channels": 3}},
     "thick boundaries": {"target": {"boundary_width": 2}},
     "with dice": {"loss": {"kind": "cross_entropy_dice"}},
+    "less distance": {"loss": {"distance_weight": 0.3}},
     "focal": {"loss": {"kind": "focal"}},
     # the network and its schedule
     "width 8": {"network": {"width": 8}},
@@ -42,6 +42,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rate 3e-3": {"learning_rate": 3e-3},
     "rate 3e-4": {"learning_rate": 3e-4},
     "no average": {"ema": 0.0},
+    "short average": {"ema": 0.98},
+    "no validation": {"validation": 0.0},
 }
 
 SETS: dict[str, dict[str, Any]] = {
