@@ -1,18 +1,20 @@
-"""Tune how a model's maps become objects, and write the model with the best settings: python benchmarks/decoding.py.
+"""Tune how a bundled model's maps become objects: python benchmarks/decoding.py FILE [--write FILE].
 
-The network runs once; each setting is then varied in turn, two rounds, and the value with the best mean AP on the
-training images is kept. The validation images only report. The result is stored in float16,
-with a picture of a training image.
+The data sets are those of the recipe that is named as the model. The network runs once; each setting is then varied in
+turn, two rounds, and the value with the best mean AP on the training images is kept. The validation images only report,
+all together and each set for itself. The result is stored in float16, with a picture of a training image.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from datasets import samples
+from bundled import RECIPES, pooled
 from report import publish
 
 from napari_unetseg.images import normalize
@@ -28,11 +30,12 @@ from napari_unetseg.tasks.thumbnail import make_thumbnail
 
 CHOICES = {
     "min_confidence": (0.0, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9),
-    "min_size": (12, 20, 30, 40),
-    "min_seed": (0, 4, 8, 12, 20),
+    "min_size": (0.04, 0.06, 0.09, 0.125, 0.2),
+    "min_seed": (0.0, 0.01, 0.025, 0.04, 0.06),
     "seed_threshold": (0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
     "threshold": (0.45, 0.5, 0.55, 0.6),
 }
+"""Sizes are in parts of the median object."""
 
 
 def main() -> None:
@@ -40,23 +43,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--write", type=Path, help="where to write the tuned model")
-    parser.add_argument("--data", default="dsb2018_fluo")
     parser.add_argument("--images", type=int, help="how many training images to tune on (default: all)")
     options = parser.parse_args()
     model = load_model(options.model)
-    training = samples(options.data, "train")
+    name, channels = model.card.name, len(model.card.channels)
+    sets = tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8"))["sets"]
+    training = pooled(sets, "train", channels=channels)
     chosen = [training[index] for index in np.random.default_rng(0).permutation(len(training))[: options.images]]
-    tuning, held = _maps(model, chosen), _maps(model, samples(options.data, "val"))
     start = model.card.decoding
-    best, rows = _tune(tuning, start=start, model=model)
-    for name, decoding in (("val, as trained", start), ("val, tuned", best)):
-        rows.append(_row(name, decoding, _score(held, decoding, model=model)))
-    publish("decoding", rows, model=model.card.name, data=options.data, images=len(chosen))
+    best, rows = _tune(_maps(model, chosen), start=start, model=model)
+    every: list[Maps] = [_maps(model, pooled([data], "val", channels=channels)) for data in sets]
+    everything = [pair for held in every for pair in held]
+    for where, held in zip((*sets, "all"), (*every, everything), strict=True):
+        rows.append(_row(f"val of {where}, as trained", start, _score(held, start, model=model)))
+        rows.append(_row(f"val of {where}, tuned", best, _score(held, best, model=model)))
+    publish(f"decoding_{name}", rows, model=name, images=len(chosen))
     if options.write:
-        picture = make_thumbnail(
-            *prepare(chosen[:1], ndim=2, channels=len(model.card.channels), config=model.card.normalization)
-        )
-        _write(model, best, scores=_score(held, best, model=model), picture=picture, path=options.write)
+        picture = make_thumbnail(*prepare(chosen[:1], ndim=2, channels=channels, config=model.card.normalization))
+        _write(model, best, scores=_score(everything, best, model=model), picture=picture, path=options.write)
 
 
 Maps = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -82,13 +86,20 @@ def _tune(maps: Maps, *, start: DecodingConfig, model: Model) -> tuple[DecodingC
     rows = [_row("train, as trained", start, best_scores)]
     for _ in range(2):
         for field, values in CHOICES.items():
-            for value in values:
+            for value in _in_pixels(field, values, model=model):
                 candidate = best.replace(**{field: value})
                 scores = _score(maps, candidate, model=model)
                 if scores["mean_ap"] > best_scores["mean_ap"]:
                     best, best_scores = candidate, scores
     rows.append(_row("train, tuned", best, best_scores))
     return best, rows
+
+
+def _in_pixels(field: str, values: Sequence[float], *, model: Model) -> Sequence[float]:
+    if field not in ("min_size", "min_seed"):
+        return values
+    area = math.pi / 4 * (model.card.object_diameter or 0) ** 2
+    return [round(area * value) for value in values]
 
 
 def _row(name: str, decoding: DecodingConfig, scores: dict[str, object]) -> dict[str, object]:
