@@ -12,7 +12,7 @@ from napari_unetseg.labels import metrics
 from napari_unetseg.labels.decode import decode
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model
-from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.samples import Sample
 
 
@@ -33,8 +33,8 @@ def score_model(model: Model, held: Sequence[Sample], **decoding: Any) -> dict[s
 
 def segmented(model: Model, held: Sequence[Sample], **decoding: Any) -> Iterator[tuple[Sample, np.ndarray]]:
     """Yield each image with the labels that the model gives, with changes of its decoding."""
-    predictor = Predictor(model.network, target=model.card.target)
     config = model.card.decoding.replace(**decoding)
+    predictor = predictor_of(model, decoding=config)
     for sample in held:
         stretch = sample.stretch or normalize.measure([sample.image], config=model.card.normalization)
         maps = finish(predictor.predict(normalize.apply(sample.image, stretch=stretch)))

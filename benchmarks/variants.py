@@ -55,4 +55,5 @@ SETS: dict[str, dict[str, Any]] = {
 DECODING: dict[str, dict[str, Any]] = {
     "": {},
     "one object a piece": {"min_seed": 1_000_000},  # connected components: no watershed
+    "8 views": {"views": 8},  # mirrored and turned
 }

@@ -40,6 +40,16 @@ def test_labels_do_not_depend_on_the_tile(run, images, model):
         np.testing.assert_array_equal(tifffile.imread(f"whole/{name}"), tifffile.imread(f"tiled/{name}"))
 
 
+def test_views_are_run_noted_down_and_checked(run, images, model):
+    result = run("segment", images, "-o", "out", "-m", model, "--views", 3)
+    assert result.code == 2
+    assert "--views: input should be 1, 2, 4 or 8, got 3" in result.err
+    assert run("segment", images, "-o", "out", "-m", model, "--views", 8, "--json").json["objects"] == 7
+    again = run("segment", images, "-o", "out", "-m", model, "--resume")
+    assert again.code == 2
+    assert "views 8, now 1" in again.err
+
+
 def test_json_is_one_object(run, images, model):
     result = run("segment", images, "-o", "out", "-m", model, "--json")
     assert result.code == 0

@@ -90,6 +90,8 @@ def test_going_on_with_other_settings_is_refused_before_any_work(images: Path, m
     with pytest.raises(InputError, match=r"2 results here came from other settings \(threshold 0.5, now 0.7\)"):
         run(images, model, out, existing="skip", decoding=DecodingConfig(min_size=0, threshold=0.7))
     assert not (out / "a_labels.tif").exists()
+    with pytest.raises(InputError, match=r"views 1, now 8"):
+        run(images, model, out, existing="skip", decoding=DecodingConfig(min_size=0, views=8))
     results = run(images, model, out, existing="skip")
     assert [result.seconds > 0 for result in results] == [True, False, False]
     assert (out / "a_labels.tif").read_bytes() == before[out / "a_labels.tif"]

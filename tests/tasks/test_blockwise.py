@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from tests.tasks.test_segment import make_model
 
 from napari_unetseg.images.read import from_array, open_image
@@ -17,6 +18,7 @@ from napari_unetseg.tasks import blockwise, layout, segment
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import lay_out
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.work import Work
 
 RUN = {"image": "abc", "model": "bright"}
@@ -35,8 +37,8 @@ def spots(*shape: int, seed: int = 0) -> np.ndarray:
 
 def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, resume=False):
     source = from_array(image, axes=axes)
-    predictor = Predictor(model.network, target=model.card.target, tiling=TilingConfig(tile=16, precision="float32"))
     decoding = decoding or model.card.decoding
+    predictor = predictor_of(model, decoding=decoding, tiling=TilingConfig(tile=16, precision="float32"))
     job = blockwise.Job(source, model, predictor, decoding, [0], memory=2**30)
     layout = lay_out(source, model=model, channels=[0], memory=2**30, counts=counts)
     letters = source.axes.letters
@@ -96,6 +98,20 @@ def test_linked_planes(tmp_path, near) -> None:
 def test_small_and_doubtful_objects_are_left_out_alike(tmp_path, near) -> None:
     decoding = DecodingConfig(min_size=20, min_confidence=0.99)
     same(spots(130, 101), tmp_path, model=make_model(), counts=(5, 4), decoding=decoding)
+
+
+@pytest.mark.parametrize(("ndim", "counts"), [(2, (5, 4)), (3, (1, 2, 2))])
+def test_views(tmp_path, near, ndim, counts) -> None:
+    """The network shifts what it sees, so that its views differ."""
+    model = make_model(ndim=ndim)
+    with torch.no_grad():
+        weight = model.network.encoder[0][0].weight
+        weight[..., 0, 2] = weight[..., 1, 1]
+        weight[..., 1, 1] = 0
+    image = spots(130, 101) if ndim == 2 else spots(20, 52, 40)
+    same(image, tmp_path, model=model, counts=counts, axes="ZYX"[3 - ndim :], decoding=DecodingConfig(views=8))
+    one, many = (segment.segment(image, model=model, decoding=DecodingConfig(views=count)) for count in (1, 8))
+    assert (one != many).any()
 
 
 def test_objects_longer_than_what_a_block_sees_are_joined(tmp_path, near) -> None:

@@ -74,6 +74,11 @@ def test_a_run_corrects_the_pace() -> None:
     assert PACE.corrected(1e9).read == pytest.approx(1e-5)
 
 
+def test_views_cost_time_in_the_network_only() -> None:
+    pace = PACE.of_views(4)
+    assert (pace.read, pace.written, pace.decoded) == (4e-6, 4e-6, 2e-6)
+
+
 def test_what_does_not_fit_is_refused_with_advice() -> None:
     result = forecast(from_array(np.zeros((64, 64), np.uint8)), **ready())
     assert not replace(result, available=1000).fits

@@ -436,6 +436,26 @@ def test_the_forecast_is_measured_and_follows_the_region(viewer, open_dock, qtbo
     assert "CUDA" in dock.forecast.text()
 
 
+def test_views_take_as_many_times_as_long_and_stay_chosen_when_a_slider_moves(viewer, open_dock, qtbot) -> None:
+    viewer.add_image(stack(2, 20, 24), name="cells")
+    dock = open_dock(viewer)
+    qtbot.waitUntil(lambda: dock.session.forecast is not None, timeout=WAIT)
+    alone = dock.session.forecast.pace
+    dock.decoding.set_value(dock.decoding.value().replace(views=8))
+    qtbot.waitUntil(lambda: dock.session.forecast is not None and dock.session.forecast.pace != alone, timeout=WAIT)
+    assert dock.session.forecast.pace == alone.of_views(8)
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    assert labels.metadata["unetseg"]["decoding"]["views"] == 8
+    dock.decoding.set_value(dock.decoding.value().replace(views=2))
+    dock.refine.sliders["threshold"].setValue(0.6)
+    assert dock.session.refiner.wanted.views == 8  # the kept maps are those of eight
+    assert (dock.decoding.value().views, dock.decoding.value().threshold) == (2, 0.6)
+    qtbot.waitUntil(lambda: dock.session.refiner.applied.threshold == 0.6, timeout=WAIT)
+    assert labels.metadata["unetseg"]["decoding"]["views"] == 8
+    assert dock.decoding._fields["views"].native.toolTip().endswith("takes that many times as long. [views]")
+
+
 def test_a_forecast_cut_short_by_the_run_comes_after_it(viewer, open_dock, qtbot) -> None:
     viewer.add_image(stack(20, 24))
     dock = open_dock(viewer)

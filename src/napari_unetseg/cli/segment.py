@@ -63,6 +63,13 @@ def segment(
     min_confidence: Annotated[
         float | None, typer.Option(help="Drop objects whose mean foreground probability is lower (0 to 1).")
     ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(
+            metavar="1|2|4|8",
+            help="Average over so many mirrored and turned views of the image: takes that many times as long.",
+        ),
+    ] = None,
     link: Annotated[
         bool | None, typer.Option("--link/--no-link", help="2D model on a Z stack: join the slices into 3D objects.")
     ] = None,
@@ -132,6 +139,7 @@ def segment(
             "min_seed": min_seed,
             "min_size": min_size,
             "min_confidence": min_confidence,
+            "views": views,
             "link_slices": link,
         }
         job = segment_files(

@@ -175,6 +175,11 @@ class DecodingConfig(Config):
     min_confidence: float = Field(
         0.0, ge=0, lt=1, description="Objects whose mean foreground probability is lower are dropped."
     )
+    views: Literal[1, 2, 4, 8] = Field(
+        1,
+        description="Mirrored and turned views of the image whose maps are averaged (test-time augmentation): "
+        "takes that many times as long.",
+    )
     fill_holes: bool = Field(True, description="Fill holes inside each object.")
     link_slices: bool = Field(False, description="2D model on a Z stack: join slices into 3D objects by overlap.")
     link_overlap: float = Field(

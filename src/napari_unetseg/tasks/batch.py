@@ -20,7 +20,7 @@ from napari_unetseg.tasks.cluster import Cluster
 from napari_unetseg.tasks.layout import default_memory
 from napari_unetseg.tasks.manifest import Manifest, fingerprint
 from napari_unetseg.tasks.model import Model
-from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.report import Report
 from napari_unetseg.tasks.segment_file import FileJob, segment_file
 from napari_unetseg.tasks.work import folder_of
@@ -72,13 +72,14 @@ def segment_files(
         )
     _make_folder(folder)
     memory = default_memory(ndim=model.card.network.ndim) if memory is None else memory
-    predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
+    decoding = decoding or model.card.decoding
+    predictor = predictor_of(model, decoding=decoding, tiling=tiling)
     job = FileJob(
         model,
         axes,
         channels,
         tiling,
-        decoding or model.card.decoding,
+        decoding,
         format,
         memory,
         predictor,

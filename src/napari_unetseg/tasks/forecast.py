@@ -50,6 +50,10 @@ class Pace:
     device: str
     precision: str
 
+    def of_views(self, count: int) -> Pace:
+        """Return the pace of a network that looks at so many views of every pixel."""
+        return replace(self, read=self.read * count, written=self.written * count)
+
     def corrected(self, factor: float) -> Pace:
         """Return the pace of a run that took `factor` times what was forecast."""
         factor = min(max(factor, 0.1), 10.0)

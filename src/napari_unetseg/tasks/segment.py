@@ -41,6 +41,7 @@ from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.numbering import Numbering
 from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.recall import Recalled
 
 
@@ -116,7 +117,7 @@ def run(
     given, channels = channels, choose_channels(source, model=model, channels=channels)
     if given is None and len(channels) < source.sizes["C"]:
         yield Note(f"{source.name}: its colours are equal, taken as grey")
-    predictor = predictor or Predictor(model.network, target=model.card.target, tiling=tiling)
+    predictor = predictor or predictor_of(model, decoding=decoding, tiling=tiling)
     yield from notes_of(source, model=model, decoding=decoding)
     frames = frames_of(source, ndim=model.card.network.ndim)
     shape = frame_shape(source, ndim=model.card.network.ndim)

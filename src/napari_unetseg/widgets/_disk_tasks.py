@@ -47,7 +47,7 @@ def _segment(order: Order, *, loaded: Loaded) -> Generator[Event, None, None]:
     from napari_unetseg.tasks.segment_file import FileJob
 
     model = loaded.model(order.model)
-    predictor = loaded.predictor(order.model, order.tiling)
+    predictor = loaded.predictor(order)
     yield Note("")
     job = FileJob(
         model=model,

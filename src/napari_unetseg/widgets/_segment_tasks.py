@@ -98,15 +98,15 @@ class Loaded:
                 self._model = (key, load_model(path))
             return self._model[1]
 
-    def predictor(self, path: Path, tiling: TilingConfig) -> Any:
-        """Return the model on its device."""
-        from napari_unetseg.tasks.predict import Predictor
+    def predictor(self, order: Order) -> Any:
+        """Return the model on its device, as it is wanted."""
+        from napari_unetseg.tasks.ready import predictor_of
 
         with self._lock:
-            model = self.model(path)
-            key = (self._model[0], tiling)
+            model = self.model(order.model)
+            key = (self._model[0], order.tiling, order.decoding.views)
             if self._predictor[0] != key:
-                self._predictor = (key, Predictor(model.network, target=model.card.target, tiling=tiling))
+                self._predictor = (key, predictor_of(model, decoding=order.decoding, tiling=order.tiling))
             return self._predictor[1]
 
     def pace_key(self, tiling: TilingConfig) -> Any:
@@ -137,15 +137,17 @@ def forecast_task(order: Order, *, loaded: Loaded) -> Task:
     def task() -> Generator[Event, None, Any]:
         from napari_unetseg.tasks.forecast import calibrate, forecast, forecast_blocks
         from napari_unetseg.tasks.layout import default_memory
+        from napari_unetseg.tasks.ready import predictor_of
 
         yield Note("loading")
         model = loaded.model(order.model)
-        predictor = loaded.predictor(order.model, order.tiling)
+        predictor = loaded.predictor(order)
         yield Note("measuring")
         key = loaded.pace_key(order.tiling)
         if key not in loaded.paces:
-            loaded.paces[key] = yield from calibrate(predictor, model=model)
-        part, known = order.part(), {"predictor": predictor, "model": model, "pace": loaded.paces[key]}
+            loaded.paces[key] = yield from calibrate(predictor_of(model, tiling=order.tiling), model=model)
+        pace = loaded.paces[key].of_views(order.decoding.views)
+        part, known = order.part(), {"predictor": predictor, "model": model, "pace": pace}
         if not order.is_large:
             return forecast(part, **known)
         memory = order.memory.bytes or default_memory(ndim=model.card.network.ndim)
@@ -163,7 +165,7 @@ def segment_task(order: Order, *, loaded: Loaded, result: Any, table: Any, cache
         from napari_unetseg.tasks.segment import run
 
         model = loaded.model(order.model)
-        predictor = loaded.predictor(order.model, order.tiling)
+        predictor = loaded.predictor(order)
         yield Note("")
         result.remember()
         job = run(

@@ -30,6 +30,7 @@ DECODING = {
     "seed_threshold": "Split from",
     "min_size": "Smallest object",
     "link_slices": "Join slices",
+    "views": "Views",
 }
 TILING = {"tile": "Tile", "precision": "Precision", "device": "Device"}
 AXES_TIP = "Meaning of the images' axes, such as ZYX, TYX, CYX or YXS (S: RGB); empty: what each file says"

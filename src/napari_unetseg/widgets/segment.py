@@ -32,6 +32,7 @@ DECODING = {
     "seed_threshold": "Split from",
     "min_size": "Smallest object",
     "link_slices": "Join slices",
+    "views": "Views",
 }
 DEVICE_TIP = "Where the network runs; automatic takes a GPU if there is one. The labels do not depend on it [device]"
 
@@ -128,7 +129,7 @@ class SegmentDock(Dock):
         self.sample.clicked.connect(self._on_sample_clicked)
         self.run.clicked.connect(self._on_run_clicked)
         self.cancel.clicked.connect(job.cancel)
-        self.refine.changed.connect(self.decoding.set_value)
+        self.refine.changed.connect(self._on_refine_changed)
         self.refine.applied.connect(self._on_refine_applied)
         session.changed.connect(self._refresh)
         session.moved.connect(self._on_session_moved)
@@ -261,6 +262,11 @@ class SegmentDock(Dock):
             self.message.show_error(error)
         else:
             self._start(replace(order, opens=True), layer)
+
+    def _on_refine_changed(self, decoding: DecodingConfig) -> None:
+        """Follow the sliders; what takes a run of the network stays as it was chosen for the next one."""
+        moved = {name: getattr(decoding, name) for name in self.refine.sliders}
+        self.decoding.set_value(self.decoding.value().replace(**moved))
 
     def _on_refine_applied(self) -> None:
         """Run again where the last run was, with the settings of the sliders."""
