@@ -50,6 +50,23 @@ def test_views_are_run_noted_down_and_checked(run, images, model):
     assert "views 8, now 1" in again.err
 
 
+def test_three_axes_make_cells_of_a_stack_and_exclude_linking(run, model, draw):
+    plane, truth = draw(4)
+    tifffile.imwrite("stack.tif", np.stack([plane] * 6), metadata={"axes": "ZYX"})
+    result = run("segment", "stack.tif", "-o", "out", "-m", model, "--three-axes", "--z-step", 2, "--json")
+    assert result.code == 0, result.err
+    assert result.json["objects"] == 4
+    np.testing.assert_array_equal(tifffile.imread("out/stack_labels.tif") > 0, np.stack([truth > 0] * 6))
+    again = run("segment", "stack.tif", "-o", "out", "-m", model, "--three-axes", "--resume")
+    assert "z_step 2, now None" in again.err
+    result = run("segment", "stack.tif", "-o", "both", "-m", model, "--three-axes", "--link")
+    assert result.code == 2
+    assert "exclude each other" in result.err
+    result = run("segment", "stack.tif", "-o", "flat", "-m", model, "--three-axes", "--axes", "CYX", "--channel", 0)
+    assert result.code == 1
+    assert "no Z axis" in result.err
+
+
 def test_json_is_one_object(run, images, model):
     result = run("segment", images, "-o", "out", "-m", model, "--json")
     assert result.code == 0

@@ -19,6 +19,7 @@ from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import lay_out
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.ready import predictor_of
+from napari_unetseg.tasks.volumes import model_for
 from napari_unetseg.tasks.work import Work
 
 RUN = {"image": "abc", "model": "bright"}
@@ -38,6 +39,7 @@ def spots(*shape: int, seed: int = 0) -> np.ndarray:
 def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, resume=False):
     source = from_array(image, axes=axes)
     decoding = decoding or model.card.decoding
+    model = model_for(source, model=model, decoding=decoding)
     predictor = predictor_of(model, decoding=decoding, tiling=TilingConfig(tile=16, precision="float32"))
     job = blockwise.Job(source, model, predictor, decoding, [0], memory=2**30)
     layout = lay_out(source, model=model, channels=[0], memory=2**30, counts=counts)
@@ -100,6 +102,13 @@ def test_small_and_doubtful_objects_are_left_out_alike(tmp_path, near) -> None:
     same(spots(130, 101), tmp_path, model=make_model(), counts=(5, 4), decoding=decoding)
 
 
+@pytest.mark.parametrize("step", [1, 3])
+def test_three_axes(tmp_path, near, step) -> None:
+    decoding = DecodingConfig(min_size=0, three_axes=True, z_step=step)
+    cut = same(spots(24, 36, 30), tmp_path, model=make_model(), counts=(1, 2, 1), axes="ZYX", decoding=decoding)
+    assert len(cut.blocks) == 2
+
+
 @pytest.mark.parametrize(("ndim", "counts"), [(2, (5, 4)), (3, (1, 2, 2))])
 def test_views(tmp_path, near, ndim, counts) -> None:
     """The network shifts what it sees, so that its views differ."""
@@ -108,7 +117,7 @@ def test_views(tmp_path, near, ndim, counts) -> None:
         weight = model.network.encoder[0][0].weight
         weight[..., 0, 2] = weight[..., 1, 1]
         weight[..., 1, 1] = 0
-    image = spots(130, 101) if ndim == 2 else spots(20, 52, 40)
+    image = spots(130, 101) if ndim == 2 else spots(16, 40, 30)
     same(image, tmp_path, model=model, counts=counts, axes="ZYX"[3 - ndim :], decoding=DecodingConfig(views=8))
     one, many = (segment.segment(image, model=model, decoding=DecodingConfig(views=count)) for count in (1, 8))
     assert (one != many).any()

@@ -456,6 +456,36 @@ def test_views_take_as_many_times_as_long_and_stay_chosen_when_a_slider_moves(vi
     assert dock.decoding._fields["views"].native.toolTip().endswith("takes that many times as long. [views]")
 
 
+def test_three_axes_make_cells_of_a_stack_and_are_refined_as_volumes(viewer, open_dock, qtbot) -> None:
+    image = stack(6, 20, 24)
+    image[0, 12:14, 4:6] = 1000  # a small one
+    viewer.add_image(image, name="cells", scale=(2, 1, 1), units=("µm",) * 3)
+    dock = open_dock(viewer)
+    dock.decoding.set_value(dock.decoding.value().replace(three_axes=True))
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    np.testing.assert_array_equal(labels.data > 0, image > 500)
+    assert dock.refine.count.text() == "3 objects"
+    dock.refine.sliders["min_size"].setValue(6)
+    qtbot.waitUntil(lambda: dock.session.refiner.applied.min_size == 6, timeout=WAIT)
+    assert not labels.data[0, 12:14, 4:6].any()
+    assert len(np.unique(labels.data)) == 3
+    qtbot.waitUntil(lambda: "About" in dock.forecast.text(), timeout=WAIT)
+
+
+def test_three_axes_that_make_no_sense_are_said_before_a_run(viewer, open_dock, qtbot) -> None:
+    viewer.add_image(stack(20, 24), name="plane")
+    dock = open_dock(viewer)
+    dock.decoding.set_value(dock.decoding.value().replace(three_axes=True))
+    qtbot.waitUntil(lambda: "no Z axis" in dock.forecast.text(), timeout=WAIT)
+    assert not dock.run.isEnabled()
+    dock.decoding._fields["link_slices"].native.setChecked(True)
+    assert "exclude each other" in dock.decoding.problem
+    assert not dock.run.isEnabled()
+    dock.decoding._fields["three_axes"].native.setChecked(False)
+    qtbot.waitUntil(dock.run.isEnabled, timeout=WAIT)
+
+
 def test_a_forecast_cut_short_by_the_run_comes_after_it(viewer, open_dock, qtbot) -> None:
     viewer.add_image(stack(20, 24))
     dock = open_dock(viewer)

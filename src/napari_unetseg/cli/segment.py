@@ -73,6 +73,20 @@ def segment(
     link: Annotated[
         bool | None, typer.Option("--link/--no-link", help="2D model on a Z stack: join the slices into 3D objects.")
     ] = None,
+    three_axes: Annotated[
+        bool | None,
+        typer.Option(
+            "--three-axes/--no-three-axes",
+            help="2D model on a Z stack: look at planes along all three axes and outline 3D cells in the mean; takes "
+            "about three times as long, sizes are voxels.",
+        ),
+    ] = None,
+    z_step: Annotated[
+        int | None,
+        typer.Option(
+            help="With --three-axes: distance of two planes in pixels; taken from the voxel size if not given, else 1."
+        ),
+    ] = None,
     format: FormatOption = "tiff",  # noqa: A002 - the option's name
     resume: Annotated[
         bool,
@@ -141,6 +155,8 @@ def segment(
             "min_confidence": min_confidence,
             "views": views,
             "link_slices": link,
+            "three_axes": three_axes,
+            "z_step": z_step,
         }
         job = segment_files(
             paths,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from napari_unetseg.schema.errors import InputError
 Region = tuple[slice, ...]
 Reader = Callable[[Region], np.ndarray]
 """Gives one region: a slice (start, stop, 1) for each stored axis -> an array of as many axes, in memory of its own."""
+MAX_Z_STEP = 64
+"""Planes that seem to lie further apart, in pixels, are a mistake in the file."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,13 @@ class ImageSource:
     def sizes(self) -> dict[str, int]:
         """Length of each of T, C, Z, Y, X; 1 where absent."""
         return sizes_of(self.shape, self.axes.letters)
+
+    @property
+    def z_step(self) -> int:
+        """How many pixels of a plane lie between two planes, rounded; 1 where the voxel size is not known."""
+        if not {"Z", "Y", "X"} <= self.scale.keys():
+            return 1
+        return min(max(1, round(self.scale["Z"] / math.sqrt(self.scale["Y"] * self.scale["X"]))), MAX_Z_STEP)
 
     def read(
         self,

@@ -29,9 +29,13 @@ class Network(nn.Module):
     is_tile_exact: bool = False
     """Whether tiles read with that halo give the logits of the whole image (in evaluation mode)."""
 
+    maps_per_pixel: float
+    """Numbers alive per input pixel at the widest point: skips, inputs of the last concatenation, and its result."""
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
+        self.maps_per_pixel = 8.0 * config.width
 
     def forward_cropped(self, x: Tensor, halos: Halos) -> Tensor:
         """Return the logits of `x` without its halos; architectures that can do with less work override this."""

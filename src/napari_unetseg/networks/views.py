@@ -32,6 +32,7 @@ class Views(Network):
         super().__init__(network.config)
         assert network.divisor[-2] == network.divisor[-1]
         self.network, self.views, self.classes = network, VIEWS[count], classes
+        self.maps_per_pixel = network.maps_per_pixel
         self.divisor, self.halo, self.is_tile_exact = network.divisor, network.halo, network.is_tile_exact
 
     def forward_cropped(self, x: Tensor, halos: Halos) -> Tensor:

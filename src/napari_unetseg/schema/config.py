@@ -185,6 +185,25 @@ class DecodingConfig(Config):
     link_overlap: float = Field(
         0.25, gt=0, le=1, description="IoU from which two objects in neighbouring slices are one."
     )
+    three_axes: bool = Field(
+        False,
+        description="2D model on a Z stack: look at XY, XZ and YZ planes and decode the mean in 3D; takes about three "
+        "times as long, sizes are voxels.",
+    )
+    z_step: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="For three axes: pixels (px) of a plane between two planes. Auto: from the voxel size, else 1.",
+    )
+
+    @model_validator(mode="after")
+    def _check_planes(self) -> Self:
+        if self.three_axes and self.link_slices:
+            raise ValueError(
+                "link_slices and three_axes exclude each other, as each makes 3D objects of planes; turn one off"
+            )
+        return self
 
 
 class Recipe(Config):

@@ -71,8 +71,9 @@ def segment_files(
             "pass --resume to keep and skip them, --overwrite to replace them, or choose another folder"
         )
     _make_folder(folder)
-    memory = default_memory(ndim=model.card.network.ndim) if memory is None else memory
     decoding = decoding or model.card.decoding
+    ndim = 3 if decoding.three_axes else model.card.network.ndim
+    memory = default_memory(ndim=ndim) if memory is None else memory
     predictor = predictor_of(model, decoding=decoding, tiling=tiling)
     job = FileJob(
         model,

@@ -29,6 +29,7 @@ from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import Layout, lay_out
 from napari_unetseg.tasks.model import load_model
 from napari_unetseg.tasks.ready import predictor_of
+from napari_unetseg.tasks.volumes import model_for
 from napari_unetseg.tasks.work import Work
 
 LOCAL = "local:"
@@ -212,7 +213,8 @@ def _open(order: _Order) -> tuple[Job, Work, Layout, Contrast]:
         import torch
 
         torch.set_num_threads(order.threads)
-    model, source = load_model(order.model), open_image(order.image, axes=order.axes)
+    source = open_image(order.image, axes=order.axes)
+    model = model_for(source, model=load_model(order.model), decoding=order.decoding)
     predictor = predictor_of(model, decoding=order.decoding, tiling=_on_own_card(order.tiling))
     job = Job(source, model, predictor, order.decoding, order.channels, order.memory)
     layout = lay_out(source, model=model, channels=order.channels, memory=order.memory, counts=order.blocks)

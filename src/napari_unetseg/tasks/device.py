@@ -56,8 +56,8 @@ def memory_format(ndim: int) -> torch.memory_format:
 
 
 def place(network: Network, *, device: torch.device) -> Network:
-    """Move a network to `device`, its weights in the layout that is fast there."""
-    layout = memory_format(network.config.ndim)
+    """Move a network to `device`, its weights in the layout that is fast there: that of its convolutions."""
+    layout = memory_format(max(value.ndim for value in network.parameters()) - 2)
     placed: Network = network.to(device).to(memory_format=layout)  # type: ignore[call-overload]  # missing in torch's stubs
     return placed
 

@@ -144,10 +144,8 @@ class Predictor:
         return tuple(-(-length // step) * step for length, step in zip(shape, network.divisor, strict=True))
 
     def bytes_per_pixel(self) -> float:
-        """Bytes alive per input pixel at the widest point: skips, inputs of the last concatenation, and its result."""
-        config = self._source.config
-        item = 2 if self.dtype is torch.bfloat16 else 4
-        return 8.0 * config.width * item
+        """Bytes alive per input pixel at the widest point of the network."""
+        return self._source.maps_per_pixel * (2 if self.dtype is torch.bfloat16 else 4)
 
     def _load(self) -> None:
         network = self._exact

@@ -43,6 +43,7 @@ from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.recall import Recalled
+from napari_unetseg.tasks.volumes import model_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,14 @@ def run(
     """Segment `source`, yielding at every tile; labels go to `writer`, or into memory without one.
 
     A 2D model runs over every plane of Z and time; ids are unique in the whole result. With `decoding.link_slices`
-    objects of neighbouring planes that overlap get one id. Memory holds one plane (3D: one volume) at a time.
+    objects of neighbouring planes that overlap get one id; with `decoding.three_axes` a 2D model is run on planes along
+    all axes, and volumes are decoded. Memory holds one plane (3D: one volume) at a time.
     With `preview` labels are yielded as `LabelsPart`, first of each tile by itself, then of each plane or volume as
     they stay, and are not collected: the result has none. A `predictor` that is ready takes the place of a new one.
     """
     began = time.monotonic()
     decoding = decoding or model.card.decoding
+    model = model_for(source, model=model, decoding=decoding)
     given, channels = channels, choose_channels(source, model=model, channels=channels)
     if given is None and len(channels) < source.sizes["C"]:
         yield Note(f"{source.name}: its colours are equal, taken as grey")
@@ -164,7 +167,9 @@ def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> 
     """Yield, once each, the guesses taken about the image and what is easily misunderstood about the result."""
     told = sentences_of(source)
     if model.card.network.ndim == 2 and source.sizes["Z"] > 1 and not decoding.link_slices:
-        told.append("planes are segmented one by one, a cell has a number in each; --link joins them into 3D cells")
+        told.append(
+            "planes are segmented one by one, a cell has a number in each; --link or --three-axes makes 3D cells"
+        )
     for text in told:
         yield Note(f"{source.name}: {text}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from napari_unetseg.tasks.layout import Layout, lay_out
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.object_table import ObjectTable
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.report import picture_of
+from napari_unetseg.tasks.volumes import model_for
 from napari_unetseg.tasks.work import WHOLE, Work, discard, folder_of
 
 
@@ -43,6 +45,13 @@ class FileJob:
     resume: bool
     shard: tuple[int, int] | None
     cluster: Cluster | None
+
+    def on(self, source: ImageSource) -> FileJob:
+        """Return the job as it is done on `source`: a model that looks along three axes depends on the voxel size."""
+        model = model_for(source, model=self.model, decoding=self.decoding)
+        if model is self.model:
+            return self
+        return replace(self, model=model, predictor=predictor_of(model, decoding=self.decoding, tiling=self.tiling))
 
     def settings(self) -> dict[str, Any]:
         """Return what decides on the labels, in words that can be compared; tile and device do not."""
@@ -97,6 +106,7 @@ def segment_source(
 
     Returns the number of objects; none while other shards have blocks to do.
     """
+    job = job.on(source)
     letters = "".join(letter for letter in "TZYX" if letter in label_axes(source.axes.letters))
     shape = tuple(source.sizes[letter] for letter in letters)
 

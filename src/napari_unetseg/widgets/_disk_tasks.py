@@ -56,7 +56,7 @@ def _segment(order: Order, *, loaded: Loaded) -> Generator[Event, None, None]:
         tiling=order.tiling,
         decoding=order.decoding,
         format="zarr",
-        memory=order.memory.bytes or default_memory(ndim=model.card.network.ndim),
+        memory=order.memory.bytes or default_memory(ndim=order.ndim),
         predictor=predictor,
         resume=True,
         shard=None,

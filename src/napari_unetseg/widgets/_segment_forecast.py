@@ -30,7 +30,7 @@ class ForecastWords:
                 order.source,
                 tuple(order.region.items()),
                 order.memory,
-                order.decoding.views,
+                order.looks,
                 order.model,
                 order.tiling,
             )

@@ -150,7 +150,7 @@ class Refiner(QObject):
         result, viewer = session.result, session.viewer
         here = _layers.current(result.layer, axes=result.axes, viewer=viewer)
         t, z = (here.get(letter, 0) - result.box[axis].start for axis, letter in enumerate("TZ"))
-        place = (t, None if session.order.card.network.ndim == 3 else z)
+        place = (t, None if session.order.ndim == 3 else z)
         if place not in session.cache.frames:
             return None
         lengths = session.cache.frames[place].shape[-2:]

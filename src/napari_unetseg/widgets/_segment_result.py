@@ -162,7 +162,7 @@ class Result:
 
     def stop(self, viewer: Any, *, order: Any, word: str) -> str:
         """Keep complete planes or volumes, and take back the one that was not; return what to say of it."""
-        noun = "plane" if order.card.network.ndim == 2 else "volume"
+        noun = "plane" if order.ndim == 2 else "volume"
         if not self.is_touched:
             self.discard(viewer)
             return f"{word} before the first {noun} was finished; nothing is changed"

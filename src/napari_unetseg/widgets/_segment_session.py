@@ -250,7 +250,7 @@ class SegmentSession(Session):
     def _learn(self, seconds: float) -> None:
         forecast = self._expected
         if seconds > WORTH_LEARNING and forecast is not None and not isinstance(forecast, Exception):
-            self.loaded.learn(self.order.tiling, seconds / forecast.seconds)
+            self.loaded.learn(self.order, seconds / forecast.seconds)
 
     def _on_cancelled(self) -> None:
         self._keep_finished("Stopped")

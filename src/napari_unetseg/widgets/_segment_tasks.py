@@ -48,11 +48,22 @@ class Order:
         network = self.card.network
         return is_larger_than_memory(
             self.part(),
-            ndim=network.ndim,
+            ndim=self.ndim,
             channels=network.in_channels,
             maps=network.out_channels,
             memory=self.memory.bytes,
         )
+
+    @property
+    def ndim(self) -> int:
+        """Spatial axes of what is decoded at once: planes or volumes."""
+        return ndim_of(self.card, self.decoding)
+
+    @property
+    def looks(self) -> tuple[int, bool, int | None]:
+        """What the network sees of a pixel: how many views, whether along three axes, and how far apart planes are."""
+        z_step = (self.decoding.z_step or self.source.z_step) if self.decoding.three_axes else None
+        return self.decoding.views, self.decoding.three_axes, z_step
 
     def part(self) -> ImageSource:
         """Return the region of the image."""
@@ -61,7 +72,7 @@ class Order:
     def frames(self) -> int:
         """Count the planes, or with a 3D model the volumes."""
         sizes = self.part().sizes
-        return sizes["T"] * (sizes["Z"] if self.card.network.ndim == 2 else 1)
+        return sizes["T"] * (sizes["Z"] if self.ndim == 2 else 1)
 
     def facts(self, *, decoding: DecodingConfig) -> dict[str, Any]:
         """Return what the result's metadata say of how it was made; of one that was opened that is not known."""
@@ -77,6 +88,11 @@ class Order:
             "decoding": decoding.model_dump(),
             "tiling": self.tiling.model_dump(),
         }
+
+
+def ndim_of(card: ModelCard, decoding: DecodingConfig) -> int:
+    """Return how many spatial axes a model decodes at once."""
+    return 3 if decoding.three_axes else card.network.ndim
 
 
 class Loaded:
@@ -98,24 +114,30 @@ class Loaded:
                 self._model = (key, load_model(path))
             return self._model[1]
 
+    def model_for(self, order: Order) -> Any:
+        """Return the model as it is run on the image."""
+        from napari_unetseg.tasks.volumes import model_for
+
+        return model_for(order.part(), model=self.model(order.model), decoding=order.decoding)
+
     def predictor(self, order: Order) -> Any:
         """Return the model on its device, as it is wanted."""
         from napari_unetseg.tasks.ready import predictor_of
 
         with self._lock:
-            model = self.model(order.model)
-            key = (self._model[0], order.tiling, order.decoding.views)
+            model = self.model_for(order)
+            key = (self._model[0], order.tiling, order.looks)
             if self._predictor[0] != key:
                 self._predictor = (key, predictor_of(model, decoding=order.decoding, tiling=order.tiling))
             return self._predictor[1]
 
-    def pace_key(self, tiling: TilingConfig) -> Any:
-        """Return what the pace depends on: the model's file, the device, the number format."""
-        return (self._model[0], tiling.device, tiling.precision, tiling.batch)
+    def pace_key(self, order: Order) -> Any:
+        """Return what the pace depends on: the model's file, device, number format, and whether it sees volumes."""
+        return (self._model[0], order.tiling.device, order.tiling.precision, order.tiling.batch, order.looks[1:])
 
-    def learn(self, tiling: TilingConfig, factor: float) -> None:
+    def learn(self, order: Order, factor: float) -> None:
         """Take from a run how much longer than forecast it took; the next forecast is nearer."""
-        key = self.pace_key(tiling)
+        key = self.pace_key(order)
         if key in self.paces:
             self.paces[key] = self.paces[key].corrected(factor)
 
@@ -140,17 +162,17 @@ def forecast_task(order: Order, *, loaded: Loaded) -> Task:
         from napari_unetseg.tasks.ready import predictor_of
 
         yield Note("loading")
-        model = loaded.model(order.model)
+        model = loaded.model_for(order)
         predictor = loaded.predictor(order)
         yield Note("measuring")
-        key = loaded.pace_key(order.tiling)
+        key = loaded.pace_key(order)
         if key not in loaded.paces:
             loaded.paces[key] = yield from calibrate(predictor_of(model, tiling=order.tiling), model=model)
         pace = loaded.paces[key].of_views(order.decoding.views)
         part, known = order.part(), {"predictor": predictor, "model": model, "pace": pace}
         if not order.is_large:
             return forecast(part, **known)
-        memory = order.memory.bytes or default_memory(ndim=model.card.network.ndim)
+        memory = order.memory.bytes or default_memory(ndim=order.ndim)
         return forecast_blocks(part, memory=memory, channels=order.channels, **known)
 
     return task

@@ -30,6 +30,8 @@ DECODING = {
     "seed_threshold": "Split from",
     "min_size": "Smallest object",
     "link_slices": "Join slices",
+    "three_axes": "Three axes",
+    "z_step": "Z step",
     "views": "Views",
 }
 TILING = {"tile": "Tile", "precision": "Precision", "device": "Device"}

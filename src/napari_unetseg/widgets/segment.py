@@ -22,7 +22,7 @@ from napari_unetseg.widgets._segment_image import ImageChoice
 from napari_unetseg.widgets._segment_refine import RefinePanel
 from napari_unetseg.widgets._segment_region import RegionChoice, add_shapes, describe, has_rectangle, region_of
 from napari_unetseg.widgets._segment_session import SegmentSession
-from napari_unetseg.widgets._segment_tasks import Order
+from napari_unetseg.widgets._segment_tasks import Order, ndim_of
 from napari_unetseg.widgets._session import session_of
 
 DEVICES = {"auto": "automatic", "cpu": "CPU", "cuda": "NVIDIA GPU (cuda)", "mps": "Apple GPU (mps)"}
@@ -32,6 +32,8 @@ DECODING = {
     "seed_threshold": "Split from",
     "min_size": "Smallest object",
     "link_slices": "Join slices",
+    "three_axes": "Three axes",
+    "z_step": "Z step",
     "views": "Views",
 }
 DEVICE_TIP = "Where the network runs; automatic takes a GPU if there is one. The labels do not depend on it [device]"
@@ -73,16 +75,18 @@ class SegmentDock(Dock):
         if self.image.layer.value() is not None and (not isinstance(model, Path) or card is None):
             raise InputError("this model cannot be used; choose another one")
         layer, source, channels = self.image.value()
-        word, ndim = self.region.value(), card.network.ndim
+        word, decoding = self.region.value(), self.decoding.value()
         order = Order(
             source=source,
             channels=channels,
-            region=region_of(word, layer=layer, axes=source.axes.letters, viewer=self.session.viewer, ndim=ndim),
+            region=region_of(
+                word, layer=layer, axes=source.axes.letters, viewer=self.session.viewer, ndim=ndim_of(card, decoding)
+            ),
             word=word,
             model=model,
             card=card,
             tiling=self.tiling.value().replace(device=self.device.currentData()),
-            decoding=self.decoding.value(),
+            decoding=decoding,
             memory=self.memory.value(),
             file=file_of(layer),
             may_replace=self.destination.may_replace,

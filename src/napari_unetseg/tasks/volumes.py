@@ -1,0 +1,29 @@
+"""A 2D model as one for volumes: it looks at planes along all three axes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from napari_unetseg.images.source import ImageSource
+from napari_unetseg.networks.three_axes import ThreeAxes
+from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.tasks.model import Model
+
+
+def model_for(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> Model:
+    """Return the model as it is run on `source`: with `decoding.three_axes` a 3D one, made of the 2D one.
+
+    A model that this has returned stays as it is. Raises `InputError` for 3D models and images without Z.
+    """
+    if not decoding.three_axes or isinstance(model.network, ThreeAxes):
+        return model
+    if model.card.network.ndim == 3:
+        raise InputError(f"'{model.card.name}' is a 3D model and sees volumes already; leave --three-axes out")
+    if source.sizes["Z"] == 1:
+        raise InputError(
+            f"{source.name}: --three-axes is for volumes, and the image has no Z axis (axes {source.axes.letters}); give "
+            "its axes with --axes, or leave --three-axes out"
+        )
+    network = ThreeAxes(model.network, z_step=decoding.z_step or source.z_step, classes=model.card.target.class_count)
+    return replace(model, card=model.card.replace(network=network.config), network=network.eval())
