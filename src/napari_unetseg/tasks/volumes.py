@@ -22,8 +22,8 @@ def model_for(source: ImageSource, *, model: Model, decoding: DecodingConfig) ->
         raise InputError(f"'{model.card.name}' is a 3D model and sees volumes already; leave --three-axes out")
     if source.sizes["Z"] == 1:
         raise InputError(
-            f"{source.name}: --three-axes is for volumes, and the image has no Z axis (axes {source.axes.letters}); give "
-            "its axes with --axes, or leave --three-axes out"
+            f"{source.name}: --three-axes is for volumes, and the image has no Z axis (axes {source.axes.letters}); "
+            "give its axes with --axes, or leave --three-axes out"
         )
     network = ThreeAxes(model.network, z_step=decoding.z_step or source.z_step, classes=model.card.target.class_count)
     return replace(model, card=model.card.replace(network=network.config), network=network.eval())

@@ -20,6 +20,7 @@ FIELDS = {
     "link": "Join slices",
     "memory": "Memory",
     "min-size": "Smallest object",
+    "three-axes": "Three axes",
     "tile": "Tile",
 }
 """What the docks call an option of the command line that messages advise."""
