@@ -59,3 +59,9 @@ def test_objects_are_counted_without_scribbles() -> None:
     few = np.zeros((100, 100), np.int32)
     few[:5, :5] = 1
     assert count_painted(few).is_little
+
+
+def test_classes_have_no_margin_of_background() -> None:
+    labels = np.array([[0, 0, 3, 3, 0, 0, 0, 9, 9, 0]])
+    known = annotate(labels, zero_is_background=False, background_id=9, has_objects=False)
+    np.testing.assert_array_equal(known, [[-1, -1, 3, 3, -1, -1, -1, 0, 0, -1]])

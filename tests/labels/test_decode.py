@@ -285,3 +285,12 @@ def test_a_sheet_of_cells_takes_no_more_memory_than_is_planned_for():
     tracemalloc.stop()
     assert found.max() > 100
     assert peak < 1.05 * DECODE_BYTES * score.size
+
+
+def test_classes_are_the_most_probable_ones_and_nothing_is_dropped() -> None:
+    maps = np.random.default_rng(0).random((4, 9, 7)).astype(np.float32)
+    target = TargetConfig(kind="semantic", classes=4)
+    config = DecodingConfig(min_size=1000, threshold=0.9, min_confidence=0.9)
+    np.testing.assert_array_equal(decode(maps, config=config, target=target), maps.argmax(axis=0))
+    with pytest.raises(InputError, match="pass 3 maps"):
+        decode(maps, config=config, target=target.replace(classes=3))

@@ -147,3 +147,13 @@ def test_input_is_left_alone():
 def test_bad_input_is_refused(labels, spacing, message):
     with pytest.raises(InputError, match=message):
         make_targets(labels, config=BOTH, spacing=spacing)
+
+
+def test_classes_are_targets_as_they_are() -> None:
+    labels = np.array([[0, 0, 5, 5, 2, -1]])
+    target = TargetConfig(kind="semantic", classes=6)
+    found = make_targets(labels, config=target)
+    np.testing.assert_array_equal(found.classes, labels)
+    assert found.distance is None
+    painted = make_targets(labels, config=target, unlabelled_is_background=False)
+    np.testing.assert_array_equal(painted.classes, [[-1, -1, 5, 5, 2, -1]])

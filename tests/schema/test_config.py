@@ -54,6 +54,10 @@ def test_replace_keeps_nested_configs() -> None:
         (NetworkConfig, {"ndim": 3, "depth": 2, "flat_levels": 3}),
         (TilingConfig, {"tile": 0}),
         (TilingConfig, {"device": "cuda; rm"}),
+        (TargetConfig, {"kind": "semantic", "classes": 1}),
+        (TargetConfig, {"kind": "semantic", "classes": 256}),
+        (TargetConfig, {"kind": "both", "classes": 3}),
+        (Recipe, {"target": {"kind": "semantic", "classes": 3}}),
         (Recipe, {"patch": (64,)}),
         (Recipe, {"network": {"out_channels": 3}}),
         (Recipe, {"learning_rate": float("nan")}),
@@ -65,11 +69,21 @@ def test_impossible_values_are_refused(kind: type[Config], values: dict[str, Any
         kind.model_validate(values)
 
 
-@pytest.mark.parametrize(("kind", "classes", "channels"), [("boundary", 3, 3), ("distance", 2, 3), ("both", 3, 4)])
+@pytest.mark.parametrize(
+    ("kind", "classes", "channels"), [("boundary", 3, 3), ("distance", 2, 3), ("both", 3, 4), ("semantic", 2, 2)]
+)
 def test_the_target_says_what_the_network_must_give(kind: str, classes: int, channels: int) -> None:
     target = TargetConfig.model_validate({"kind": kind})
     assert (target.class_count, target.out_channels) == (classes, channels)
     assert target.has_distance == (channels > classes)
+
+
+def test_a_recipe_for_classes_is_open_until_their_number_is_known() -> None:
+    recipe = Recipe(target=TargetConfig(kind="semantic"))
+    fitted = recipe.with_classes(5)
+    assert (fitted.target.classes, fitted.network.out_channels, fitted.target.out_channels) == (5, 5, 5)
+    assert recipe.pixel_weights.w0 == 0
+    assert Recipe().pixel_weights == Recipe().weights
 
 
 def test_every_field_explains_itself() -> None:

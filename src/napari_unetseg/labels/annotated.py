@@ -21,6 +21,7 @@ def annotate(
     background_id: int | None = None,
     regions: NDArray[np.bool_] | None = None,
     spacing: tuple[float, ...] | None = None,
+    has_objects: bool = True,
 ) -> NDArray[Any]:
     """Return the labels ([Z,] Y, X) with 0 where background is known and -1 where nothing is.
 
@@ -28,7 +29,8 @@ def annotate(
         returned    . . . 0 3 3 0 . . . . 0 0 .     (drawn with a margin of 1)
 
     Background is what `background_id` marks, what lies in `regions` (annotated in full), and a margin of 3 px around
-    each object, as a painted cell ends where its paint ends.
+    each object, as a painted cell ends where its paint ends. Classes (not `has_objects`) have no such margin: what lies
+    beside the paint may be of the same class.
     """
     check_ids(labels)
     scribbled = labels == background_id if background_id else np.zeros(labels.shape, bool)
@@ -36,10 +38,12 @@ def annotate(
     known = np.where(scribbled, 0, signed)
     if zero_is_background:
         return known
-    objects, _ = compact(known)
-    is_known = scribbled | near_objects(objects, sampling=relative_spacing(spacing, ndim=labels.ndim))
+    is_known = scribbled
+    if has_objects:
+        objects, _ = compact(known)
+        is_known = is_known | near_objects(objects, sampling=relative_spacing(spacing, ndim=labels.ndim))
     if regions is not None:
-        is_known |= regions
+        is_known = is_known | regions
     known[(known == 0) & ~is_known] = IGNORE
     return known
 

@@ -1,4 +1,4 @@
-"""Turn the maps a network gives into instance labels: threshold, seeds, watershed."""
+"""Turn the maps a network gives into labels: objects by threshold, seeds and watershed, or the most probable class."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_unetseg.labels.classes import most_probable
 from napari_unetseg.labels.clean import fill_holes, raster_order
 from napari_unetseg.labels.confidence import mean_foreground
 from napari_unetseg.labels.flood import DEEP, flood
@@ -25,8 +26,12 @@ def decode(
     a piece with more is flooded from its seeds. Each piece is decoded by itself, so an object depends on the
     pixels of its piece and on nothing else. Where the maps are cut out of larger ones (`open_sides`), objects on the
     cut are not dropped: how large they are is not known yet.
+
+    Of target 'semantic' it is the class ids instead, each pixel by itself; `config` and `open_sides` mean nothing then.
     """
     _check(probability, target=target)
+    if target.is_semantic:
+        return most_probable(probability)
     foreground = 1 - probability[0] > config.threshold
     score = seed_score(probability, kind=target.kind)
     pieces, count = _label(foreground)
@@ -63,6 +68,8 @@ def seed_score(probability: NDArray[Any], *, kind: TargetKind) -> NDArray[np.flo
         case "both":
             score = np.add(probability[1], probability[3])
             score /= 2
+        case "semantic":
+            raise InputError("classes have no seeds; take a target of objects")
     return np.asarray(score, dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Turn instance labels into what the network learns: classes with ignored pixels, and the distance to the border."""
+"""Turn labels into what the network learns: classes with ignored pixels, and the distance to the border of objects."""
 
 from __future__ import annotations
 
@@ -42,8 +42,11 @@ def make_targets(
 
     The image border and ignored pixels are taken for a continuation of the object, since nothing ends there.
     With `unlabelled_is_background=False` only a margin of 3 px around the objects is background, because a painted
-    cell ends where its paint ends; other unlabelled pixels are ignored.
+    cell ends where its paint ends; other unlabelled pixels are ignored. Labels that name classes are targets already;
+    there all unlabelled pixels are ignored, since what is not painted may be of the class beside it.
     """
+    if config.is_semantic:
+        return Targets(_of_classes(labels, unlabelled_is_background=unlabelled_is_background), None)
     objects, _ = compact(labels)
     sampling = relative_spacing(spacing, ndim=objects.ndim)
     is_wide = config.kind != "distance" and config.boundary_width > 1
@@ -59,6 +62,13 @@ def make_targets(
     if not unlabelled_is_background:
         classes[(objects == 0) & ~near_objects(objects, sampling=sampling)] = IGNORE
     return Targets(classes, _normalised(depth, objects) if depth is not None and config.has_distance else None)
+
+
+def _of_classes(labels: NDArray[Any], *, unlabelled_is_background: bool) -> NDArray[np.int64]:
+    classes = labels.astype(np.int64)
+    if not unlabelled_is_background:
+        classes[classes == BACKGROUND] = IGNORE
+    return classes
 
 
 def relative_spacing(spacing: tuple[float, ...] | None, *, ndim: int) -> tuple[float, ...]:

@@ -53,14 +53,14 @@ def boundary_weights(
     d1 and d2 are the distances to the nearest and the second nearest object, in pixels of the finest axis. A separation
     border is drawn between touching objects first; it belongs to the background. With fewer than two objects: 0.
     """
+    weight = np.zeros(labels.shape, dtype=np.float32)
+    if config.w0 <= MAX_ERROR:
+        return weight
     objects, _ = compact(labels)
     contact = _separation_border(objects)
     if contact.size:
         objects = objects.copy()
         objects.ravel()[contact] = 0
-    weight = np.zeros(objects.shape, dtype=np.float32)
-    if config.w0 <= MAX_ERROR:
-        return weight
     reach = config.sigma * math.sqrt(2 * math.log(config.w0 / MAX_ERROR))
     total = _distance_to_two(objects, sampling=relative_spacing(spacing, ndim=objects.ndim), reach=reach).ravel()
     where = np.flatnonzero(total <= reach)

@@ -10,7 +10,15 @@ from napari_unetseg.schema.words import counted, duration
 if TYPE_CHECKING:
     from napari_unetseg.schema.card import ModelCard, TrainingRecord
 
-SCORES = {"ap0.50": "AP at IoU 0.50", "mean_ap": "mean AP 0.50-0.90", "f1": "F1", "dice": "Dice"}
+SCORES = {
+    "ap0.50": "AP at IoU 0.50",
+    "mean_ap": "mean AP 0.50-0.90",
+    "f1": "F1",
+    "dice": "Dice",
+    "foreground_iou": "mean IoU",
+    "pixel_error": "pixel error",
+    "rand_error": "adapted Rand error",
+}
 
 
 def main_facts(card: ModelCard, *, path: Path) -> dict[str, str]:
@@ -21,6 +29,7 @@ def main_facts(card: ModelCard, *, path: Path) -> dict[str, str]:
         "name": card.name,
         "description": card.description,
         "axes": f"{reads}; {counted(len(card.channels), 'channel')}: {', '.join(card.channels)}",
+        "classes": ", ".join(card.classes) if card.target.is_semantic else "",
         "objects": _objects(card),
         "network": f"{network.architecture} {network.ndim}D, width {network.width}, depth {network.depth}",
         "size": f"{path.stat().st_size / 1e6:.1f} MB",
@@ -40,7 +49,9 @@ def _objects(card: ModelCard) -> str:
 
 
 def _training(record: TrainingRecord) -> dict[str, str]:
-    amount = f"{counted(record.objects, 'object')} in {counted(record.images, 'image')}"
+    amount = counted(record.images, "image")
+    if record.objects:  # of classes none are counted
+        amount = f"{counted(record.objects, 'object')} in {amount}"
     date = f", {record.date[:10]}" if record.date else ""
     scores = ", ".join(f"{text} {record.scores[key]:.3f}" for key, text in SCORES.items() if key in record.scores)
     return {

@@ -42,7 +42,9 @@ class ModelCard(Config):
     description: str = Field("", max_length=4000)
     network: NetworkConfig
     channels: tuple[str, ...] = Field(("signal",), max_length=64, description="Names of the image channels, in order.")
-    classes: tuple[str, ...] = Field(("background", "interior", "boundary"), max_length=256)
+    classes: tuple[str, ...] = Field(
+        ("background", "interior", "boundary"), max_length=256, description="Names of the classes, in order."
+    )
     pixel_size: tuple[float, ...] | None = Field(
         None, description="Size ([Z,] Y, X) of a training pixel in µm, if known."
     )
@@ -76,4 +78,6 @@ class ModelCard(Config):
                 f"{self.network.out_channels} output channels, "
                 f"target '{self.target.kind}' needs {self.target.out_channels}"
             )
+        if self.target.is_semantic and len(self.classes) != self.target.class_count:
+            raise ValueError(f"{len(self.classes)} names for {self.target.class_count} classes")
         return self

@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Precision = Literal["auto", "float32", "bfloat16"]
-TargetKind = Literal["boundary", "distance", "both"]
+TargetKind = Literal["boundary", "distance", "both", "semantic"]
+MAX_CLASSES = 255
 LossKind = Literal["cross_entropy", "cross_entropy_dice", "focal"]
 
 
@@ -59,29 +60,52 @@ class NormalizationConfig(Config):
 
 
 class TargetConfig(Config):
-    """What the network learns to predict from instance labels."""
+    """What the network learns to predict: parts of objects, from instance labels, or the classes that labels name."""
 
     kind: TargetKind = Field(
         "both",
         description="'boundary': background, interior, boundary. 'distance': background, foreground, distance. "
-        "'both': the first plus distance.",
+        "'both': the first plus distance. 'semantic': the class of each pixel, as labels number it, without objects.",
     )
     boundary_width: int = Field(1, ge=1, le=9, description="Thickness (px) of the boundary class inside each object.")
+    classes: int | None = Field(
+        None,
+        ge=2,
+        le=MAX_CLASSES,
+        description="Number of classes of 'semantic', background included; none: taken from the labels.",
+    )
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether pixels get classes, and no objects are told apart."""
+        return self.kind == "semantic"
 
     @property
     def class_count(self) -> int:
-        """Number of softmax classes; background is class 0."""
-        return 2 if self.kind == "distance" else 3
+        """Number of softmax classes; background is class 0. Of 'semantic' the fewest while labels are to tell it."""
+        match self.kind:
+            case "semantic":
+                return self.classes or 2
+            case "distance":
+                return 2
+            case _:
+                return 3
 
     @property
     def has_distance(self) -> bool:
         """Whether one more channel, after the classes, holds the normalised distance to the object's border."""
-        return self.kind != "boundary"
+        return self.kind in ("distance", "both")
 
     @property
     def out_channels(self) -> int:
         """Channels the network must give."""
         return self.class_count + int(self.has_distance)
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> Self:
+        if self.classes is not None and not self.is_semantic:
+            raise ValueError(f"classes is for kind 'semantic' only, got kind '{self.kind}'; leave one of them out")
+        return self
 
 
 class WeightConfig(Config):
@@ -241,9 +265,19 @@ class Recipe(Config):
     precision: Precision = Field("auto", description="'auto' trains in bfloat16 where the processor is fast in it.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of everything random.")
 
+    @property
+    def pixel_weights(self) -> WeightConfig:
+        """The weights as they apply: between classes there are no gaps that w0 could mean."""
+        return self.weights.replace(w0=0.0) if self.target.is_semantic else self.weights
+
+    def with_classes(self, count: int) -> Recipe:
+        """Return the recipe for so many classes of labels, background included; its network gives a map of each."""
+        return self.replace(target=self.target.replace(classes=count), network=self.network.replace(out_channels=count))
+
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
-        if self.network.out_channels != self.target.out_channels:
+        is_open = self.target.is_semantic and self.target.classes is None  # labels will tell how many maps there are
+        if not is_open and self.network.out_channels != self.target.out_channels:
             raise ValueError(
                 f"network.out_channels is {self.network.out_channels}, "
                 f"target '{self.target.kind}' needs {self.target.out_channels}"

@@ -57,6 +57,18 @@ class Validated:
     seconds: float
     on_training: bool = False
     """The score is on the training objects themselves, as there are none to hold back: it says nothing of others."""
+    mean_iou: float | None = None
+    """Where classes are learnt, which have no average precision (0 then): mean IoU of those but for the background."""
+
+    @property
+    def shown(self) -> tuple[str, float]:
+        """The score that people are shown, and what it is called."""
+        return ("AP at IoU 0.5", self.ap50) if self.mean_iou is None else ("mean IoU", self.mean_iou)
+
+    @property
+    def value(self) -> float:
+        """The score by which the best network is chosen."""
+        return self.mean_ap if self.mean_iou is None else self.mean_iou
 
 
 @dataclass(frozen=True, slots=True)

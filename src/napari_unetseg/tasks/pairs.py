@@ -33,12 +33,16 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How pairs become samples: `ndim` 2 takes every plane, 3 every volume; `channels` none: all of them."""
+    """How pairs become samples: `ndim` 2 takes every plane, 3 every volume; `channels` none: all of them.
+
+    Labels are objects (`has_objects`) or classes.
+    """
 
     ndim: int = 2
     channels: Sequence[int] | None = None
     zero_is_background: bool = True
     background_id: int | None = None
+    has_objects: bool = True
     normalization: NormalizationConfig = field(default_factory=NormalizationConfig)
 
 
@@ -81,6 +85,7 @@ class Pairs:
                 background_id=reading.background_id,
                 regions=None if regions is None else regions[at],
                 spacing=spacing,
+                has_objects=reading.has_objects,
             )
             if (known >= 0).any():
                 name = (

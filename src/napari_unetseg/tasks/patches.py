@@ -17,8 +17,9 @@ from napari_unetseg.labels.ids import IGNORE, object_boxes
 from napari_unetseg.labels.targets import BACKGROUND, Targets, make_targets
 from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
-from napari_unetseg.schema.config import Recipe
-from napari_unetseg.tasks.samples import Sample, common_pixel_size, median_size
+from napari_unetseg.schema.config import Recipe, TargetConfig
+from napari_unetseg.tasks.classes import places_of_classes
+from napari_unetseg.tasks.samples import INSTANCES, Sample, common_pixel_size, median_size
 from napari_unetseg.tasks.streams import give_threads
 
 PREFETCH = 3  # batches prepared ahead of the device
@@ -49,15 +50,18 @@ class Batch:
         return Batch(self.images.to(device), self.classes.to(device), distance, self.weights.to(device), unknown)
 
 
-def choose_patch(samples: Sequence[Sample], *, divisor: tuple[int, ...]) -> tuple[int, ...]:
+def choose_patch(
+    samples: Sequence[Sample], *, divisor: tuple[int, ...], target: TargetConfig = INSTANCES
+) -> tuple[int, ...]:
     """Return patch edges about five objects wide, as most images fill, in Z a quarter; multiples of `divisor`.
 
-    No larger than that: small patches make many steps in the time there is. The labels must be compact.
+    No larger than that: small patches make many steps in the time there is. The labels must be compact. Classes tell
+    nothing of a size: they get the largest patch.
     """
     size, ndim = median_size(samples), len(divisor)
     diameter = 2 * math.sqrt(size / math.pi) if ndim == 2 else 2 * math.cbrt(0.75 * size / math.pi)
     smallest, largest = EDGES[ndim]
-    edge = min(largest, max(smallest, OBJECTS_ACROSS * diameter))
+    edge = largest if target.is_semantic else min(largest, max(smallest, OBJECTS_ACROSS * diameter))
     wanted = (edge, edge) if ndim == 2 else (edge / 4, edge, edge)
     typical = np.median([sample.labels.shape for sample in samples], axis=0)
     return tuple(
@@ -80,7 +84,8 @@ class PatchSampler:
         self.patch = recipe.patch
         areas = np.sqrt([float(np.prod(sample.labels.shape)) for sample in samples])
         self.chances = areas / areas.sum()  # larger images more often, though less than their size says
-        self.objects = [_centres(sample.labels) for sample in samples]
+        centres = places_of_classes if recipe.target.is_semantic else _centres
+        self.objects = [centres(sample.labels) for sample in samples]
         self.known = [_known(sample.labels) for sample in samples]
         self.spacing = common_pixel_size(samples)
         self.class_weight = self._class_weight()
@@ -106,7 +111,7 @@ class PatchSampler:
     def _with_targets(self, images: torch.Tensor, labels: np.ndarray) -> Batch:
         """Targets and weights of the *warped* labels: a warped weight map would have wrong distances."""
         targets = [self._targets(entry) for entry in labels]
-        config = self.recipe.weights
+        config = self.recipe.pixel_weights
         weights = [
             weight_map(entry, targets=target, config=config, class_weight=self.class_weight, spacing=self.spacing)
             for entry, target in zip(labels, targets, strict=True)
@@ -131,8 +136,11 @@ class PatchSampler:
         )
 
     def _class_weight(self) -> np.ndarray:
-        """w_c from the class frequencies of up to 32 images, to the power the recipe asks for."""
-        every = max(1, len(self.samples) // 32)
+        """w_c from the class frequencies of up to 32 images, to the power the recipe asks for.
+
+        A class of labels may be in one image alone: then all images are counted, which is quickly done.
+        """
+        every = 1 if self.recipe.target.is_semantic else max(1, len(self.samples) // 32)
         counts = np.zeros(self.recipe.target.class_count, np.int64)
         for sample in self.samples[::every]:
             classes = self._targets(sample.labels).classes

@@ -14,9 +14,10 @@ from napari_unetseg.networks import registry
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note
+from napari_unetseg.tasks.classes import fit_classes
 from napari_unetseg.tasks.pairs import Pairs
 from napari_unetseg.tasks.patches import PatchSampler, choose_patch
-from napari_unetseg.tasks.samples import Sample, prepare
+from napari_unetseg.tasks.samples import Sample, prepare_for
 
 PATCHES = 16
 GAP = 4  # pixels between two patches
@@ -50,7 +51,7 @@ def weights(pairs: Pairs, *, recipe: Recipe, origin: str, plane: str = "") -> Ge
     return weight_map(
         chosen.labels,
         targets=targets,
-        config=recipe.weights,
+        config=recipe.pixel_weights,
         class_weight=sampler.class_weight,
         spacing=sampler.spacing,
     )
@@ -94,11 +95,13 @@ def make_grid(images: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Gri
 
 def _ready(pairs: Pairs, *, recipe: Recipe) -> Generator[Event, None, list[Sample]]:
     samples = yield from pairs.load()
-    network = recipe.network
-    return prepare(samples, ndim=network.ndim, channels=network.in_channels, config=recipe.normalization)
+    return prepare_for(recipe, samples)
 
 
 def _sampler(samples: Sequence[Sample], *, recipe: Recipe) -> PatchSampler:
+    recipe = fit_classes(recipe, [sample.labels for sample in samples])
     if recipe.patch is None:
-        recipe = recipe.replace(patch=choose_patch(samples, divisor=registry.divisor(recipe.network)))
+        recipe = recipe.replace(
+            patch=choose_patch(samples, divisor=registry.divisor(recipe.network), target=recipe.target)
+        )
     return PatchSampler(samples, recipe=recipe)

@@ -11,11 +11,14 @@ from scipy import ndimage
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.normalize import Stretch
+from napari_unetseg.labels.classes import as_classes
 from napari_unetseg.labels.ids import IGNORE, compact, object_boxes
-from napari_unetseg.schema.config import DecodingConfig, NormalizationConfig
+from napari_unetseg.schema.config import DecodingConfig, NormalizationConfig, Recipe, TargetConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks.classes import check_tellable
 
+INSTANCES = TargetConfig()
 MIN_SIZE, MIN_SEED = 1 / 8, 1 / 20  # of the median object; tuning on two data sets gave 12 % and 5-6 %
 MASK_PIECES = 4  # separate pieces of the only id from which labels are taken for a mask
 MIN_STRIP = 32  # pixels; a narrower strip of the only image would say little about it
@@ -24,7 +27,9 @@ MIN_OBJECTS = 10  # in the only image, before the strip is moved to where some o
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An image `(C, [Z,] Y, X)` of any real dtype with its instance labels `([Z,] Y, X)`; 0 background, -1 ignored.
+    """An image `(C, [Z,] Y, X)` of any real dtype with its labels `([Z,] Y, X)`; 0 background, -1 ignored.
+
+    Labels are the ids of objects, or of classes where the target is 'semantic'.
 
     `stretch` is the normalisation of the stack the image was taken from; none: measured on the image itself.
     `origin` names that stack, whose planes resemble each other and are never split between training and validation.
@@ -40,8 +45,33 @@ class Sample:
     window: tuple[slice, ...] | None = None
 
 
-def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: NormalizationConfig) -> list[Sample]:
-    """Check the samples and give each compact int32 labels and a stretch; the arrays given are not changed."""
+def prepare_for(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:
+    """Return the samples as `prepare` does, checked for what the recipe learns."""
+    network = recipe.network
+    ready = prepare(
+        samples,
+        ndim=network.ndim,
+        channels=network.in_channels,
+        config=recipe.normalization,
+        target=recipe.target,
+    )
+    if recipe.target.is_semantic:
+        check_tellable([sample.labels for sample in ready], zero_is_background=recipe.unlabelled_is_background)
+    return ready
+
+
+def prepare(
+    samples: Sequence[Sample],
+    *,
+    ndim: int,
+    channels: int,
+    config: NormalizationConfig,
+    target: TargetConfig = INSTANCES,
+) -> list[Sample]:
+    """Check the samples and give each int32 labels and a stretch; the arrays given are not changed.
+
+    The ids of objects become compact, those of classes stay.
+    """
     if not samples:
         raise InputError("nothing to train on: no pair of image and labels was given")
     prepared = []
@@ -57,16 +87,22 @@ def prepare(samples: Sequence[Sample], *, ndim: int, channels: int, config: Norm
                 "both must show the same pixels"
             )
         stretch = sample.stretch or normalize.measure([sample.image], config=config)
-        prepared.append(replace(sample, labels=compact(sample.labels, name=sample.name)[0], stretch=stretch))
+        prepared.append(replace(sample, labels=_labels_of(sample, target=target), stretch=stretch))
     painted = [sample for sample in prepared if _has_objects([sample])]
     if not painted:
         raise InputError("nothing to learn: every label map is empty; paint some objects, each with its own number")
-    if all(_is_mask(sample.labels) for sample in painted):
+    if not target.is_semantic and all(_is_mask(sample.labels) for sample in painted):
         raise InputError(
             f"{painted[0].name}: every label map holds one number in many separate pieces, as a mask does; give every "
-            "object its own number first, for example with skimage.measure.label"
+            "object its own number first, for example with skimage.measure.label, or learn classes (target 'semantic')"
         )
     return prepared
+
+
+def _labels_of(sample: Sample, *, target: TargetConfig) -> np.ndarray:
+    if target.is_semantic:
+        return as_classes(sample.labels, count=target.classes, name=sample.name)
+    return compact(sample.labels, name=sample.name)[0]
 
 
 def _is_mask(labels: np.ndarray) -> bool:

@@ -17,14 +17,14 @@ from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import Recipe, TilingConfig
 from napari_unetseg.schema.errors import InputError
-from napari_unetseg.schema.events import Event, Note, Previewed, Relabelled, Validated
+from napari_unetseg.schema.events import Event, Note, Previewed, Relabelled
 from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.live import PREVIEW, Field, Live
 from napari_unetseg.tasks.patches import Batch, PatchSampler
 from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.samples import Sample, crop_to_known, image_count, prepare, renew
-from napari_unetseg.tasks.validate import validate
+from napari_unetseg.tasks.samples import Sample, crop_to_known, image_count, prepare_for, renew
+from napari_unetseg.tasks.validate import told, validate
 
 
 @dataclass(slots=True)
@@ -75,19 +75,11 @@ def score_training(network: Network, *, data: Data, recipe: Recipe, progress: Pr
     painted = [crop_to_known(sample) for sample in data.sampler.samples]
     scores = yield from validate(network, held=painted, recipe=recipe)
     if scores is not None:
-        yield Validated(
-            progress.step,
-            float(scores["ap"]["0.50"]),
-            float(scores["mean_ap"]),
-            is_best=True,
-            seconds=progress.seconds,
-            on_training=True,
-        )
+        yield told(scores, progress=progress, is_best=True, on_training=True)
 
 
 def _take_over(fresh: Sequence[Sample], *, data: Data, recipe: Recipe, step: int) -> Relabelled:
-    network = recipe.network
-    ready = prepare(fresh, ndim=network.ndim, channels=network.in_channels, config=recipe.normalization)
+    ready = prepare_for(recipe, fresh)
     training = renew(data.sampler.samples, ready)
     objects = sum(int(np.count_nonzero(np.unique(sample.labels) > 0)) for sample in training)
     if not objects:

@@ -18,22 +18,24 @@ from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.errors import InputError, JobError
-from napari_unetseg.schema.events import Event, Note, Saved, StepDone, Validated
+from napari_unetseg.schema.events import Event, Note, Saved, StepDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import checkpoint, distributed, record
 from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks.budget import Clock, next_mark, used
 from napari_unetseg.tasks.checkpoint import Progress
+from napari_unetseg.tasks.classes import fit_classes
 from napari_unetseg.tasks.distributed import Team
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.live import Live
 from napari_unetseg.tasks.model import Model, weights_of
 from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch, prefetch
-from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare, split
+from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare_for, split
 from napari_unetseg.tasks.serving import Data, score, score_training, serve
 from napari_unetseg.tasks.start import start_recipe
 from napari_unetseg.tasks.step import Run, take_step
+from napari_unetseg.tasks.validate import told
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
 VALIDATION_SHARE = 4  # between two validations lies at least this many times the last one's duration
@@ -49,6 +51,7 @@ def run(
     resume: bool = False,
     device: str = "auto",
     live: Live | None = None,
+    class_names: Sequence[str] = (),
     **facts: str,
 ) -> Generator[Event, None, ModelCard]:
     """Train on `samples` and write the best model to `output`; yield at every step.
@@ -58,7 +61,8 @@ def run(
     Parameters
     ----------
     samples
-        Images with instance labels; some are held back for validation unless `validation` is given.
+        Images with labels of objects, or of classes (target 'semantic'); some are held back for validation unless
+        `validation` is given.
     recipe
         All settings. The budget is `steps` or `minutes`; with neither, 20 minutes.
     validation
@@ -73,6 +77,8 @@ def run(
         Where to train: 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'.
     live
         A mailbox for labels painted meanwhile, fields to predict, and the wish to stop; for one process only.
+    class_names
+        Of target 'semantic': a name for each class but the background; none: "class 1", "class 2", ...
     facts
         `description`, `licence`, `citation`, `data`, `name`: kept in the model's card.
 
@@ -92,14 +98,17 @@ def run(
     if team.count > 1 and live is not None:
         raise InputError("a run that takes labels painted meanwhile is for one process; start it without torchrun")
     torch.manual_seed(recipe.seed)
-    network = registry.build(recipe.network)
     training, held, how = _split(samples, validation, recipe=recipe)
     yield Note(how)
-    if recipe.fit_sizes:
+    recipe = fit_classes(recipe, [sample.labels for sample in (*training, *held)])
+    network = registry.build(recipe.network)
+    if recipe.target.is_semantic:
+        yield Note(f"learns {counted(recipe.target.class_count, 'class', 'classes')}, background included")
+    elif recipe.fit_sizes:
         recipe = recipe.replace(decoding=fit_sizes(recipe.decoding, training))
         yield Note(f"objects under {counted(recipe.decoding.min_size, 'pixel')} are dropped (an eighth of the median)")
     if recipe.patch is None:
-        recipe = recipe.replace(patch=choose_patch(training, divisor=network.divisor))
+        recipe = recipe.replace(patch=choose_patch(training, divisor=network.divisor, target=recipe.target))
     data_sha256 = fingerprint([*training, *held])
     team.check_same((recipe.model_dump_json(), data_sha256, output.name))
     run_ = _set_up(network, recipe=recipe, start=start, device=place, team=team)
@@ -114,7 +123,10 @@ def run(
             data_sha256=data_sha256,
         )
         yield Note(f"resumed at step {run_.progress.step}")
-    card = record.describe(recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts)
+    names = class_names or (start.card.classes[1:] if start is not None else ())
+    card = record.describe(
+        recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts, names=names
+    )
     data = Data(PatchSampler(training, recipe=recipe, share=team.share(recipe.batch)), held, card)
     job = _loop(run_, data=data, live=live or Live(), recipe=recipe, output=output, device=place)
     with distributed.naming_lost_peers():
@@ -160,15 +172,10 @@ def train(
 def _split(
     samples: Sequence[Sample], validation: Sequence[Sample] | None, *, recipe: Recipe
 ) -> tuple[list[Sample], list[Sample], str]:
-    network = recipe.network
-
-    def checked(some: Sequence[Sample]) -> list[Sample]:
-        return prepare(some, ndim=network.ndim, channels=network.in_channels, config=recipe.normalization)
-
     if validation is None:
-        return split(checked(samples), fraction=recipe.validation, seed=recipe.seed)
-    held = checked(validation) if validation else []
-    return checked(samples), held, f"{counted(len(held), 'image')} given for validation"
+        return split(prepare_for(recipe, samples), fraction=recipe.validation, seed=recipe.seed)
+    held = prepare_for(recipe, validation) if validation else []
+    return prepare_for(recipe, samples), held, f"{counted(len(held), 'image')} given for validation"
 
 
 def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: torch.device, team: Team) -> Run:
@@ -277,7 +284,7 @@ def _keep_best(
 ) -> Generator[Event, None, None]:
     """Save when the score is the best so far, or when there is nothing to score on."""
     progress = run_.progress
-    value = progress.best if scores is None else float(scores["mean_ap"])
+    value = progress.best if scores is None else told(scores, progress=progress).value
     progress.without_gain = 0 if scores is None or value > progress.best else progress.without_gain + 1
     is_best = scores is None or value >= progress.best  # of two alike the one that has learnt for longer
     if is_best:
@@ -288,4 +295,4 @@ def _keep_best(
         file.save(output, card=record.with_scores(card, progress=progress, scores=scores), weights=weights)
         yield Saved(output)
     if scores is not None:
-        yield Validated(progress.step, float(scores["ap"]["0.50"]), value, is_best, progress.seconds)
+        yield told(scores, progress=progress, is_best=is_best)

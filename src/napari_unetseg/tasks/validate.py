@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import numpy as np
 
 from napari_unetseg.images import normalize
 from napari_unetseg.labels import metrics
+from napari_unetseg.labels.class_metrics import score_classes, summarize_classes
 from napari_unetseg.labels.decode import decode
 from napari_unetseg.labels.ids import IGNORE
 from napari_unetseg.labels.targets import make_targets
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.config import Recipe, TilingConfig
-from napari_unetseg.schema.events import Event
+from napari_unetseg.schema.events import Event, Validated
+from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample
@@ -30,7 +32,8 @@ def validate(network: Network, *, held: list[Sample], recipe: Recipe) -> Generat
     predictor = Predictor(network.eval(), target=recipe.target, tiling=tiling)
     held = _affordable(held)
     tiles = [len(predictor.plan(sample.labels.shape).tiles) for sample in held]
-    scores = []
+    is_semantic = recipe.target.is_semantic
+    scores, class_scores = [], []
     for number, sample in enumerate(held):
         assert sample.stretch is not None  # given by samples.prepare
         image = normalize.apply(sample.image, stretch=sample.stretch)
@@ -41,8 +44,27 @@ def validate(network: Network, *, held: list[Sample], recipe: Recipe) -> Generat
         if not recipe.unlabelled_is_background:
             classes = make_targets(truth, config=recipe.target, unlabelled_is_background=False).classes
             truth = np.where(classes == IGNORE, IGNORE, truth)  # nobody knows what is right there
-        scores.append(metrics.score(found, truth))
-    return metrics.summarize(scores)
+        if is_semantic:
+            class_scores.append(score_classes(found, truth, count=recipe.target.class_count))
+        else:
+            scores.append(metrics.score(found, truth))
+    return summarize_classes(class_scores) if is_semantic else metrics.summarize(scores)
+
+
+def told(
+    scores: Mapping[str, Any], *, progress: Progress, is_best: bool = False, on_training: bool = False
+) -> Validated:
+    """Return what is told of the scores of a validation."""
+    is_of_classes = "foreground_iou" in scores
+    return Validated(
+        progress.step,
+        ap50=0.0 if is_of_classes else float(scores["ap"]["0.50"]),
+        mean_ap=0.0 if is_of_classes else float(scores["mean_ap"]),
+        is_best=is_best,
+        seconds=progress.seconds,
+        on_training=on_training,
+        mean_iou=float(scores["foreground_iou"]) if is_of_classes else None,
+    )
 
 
 def _affordable(held: list[Sample]) -> list[Sample]:

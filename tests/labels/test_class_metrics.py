@@ -1,0 +1,59 @@
+"""Scores of class maps against hand-computed cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unetseg.labels.class_metrics import score_classes, summarize_classes
+from napari_unetseg.schema.errors import InputError
+
+TRUTH = np.array([[0, 0, 1, 1], [0, 0, 2, -1]])
+FOUND = np.array([[0, 1, 1, 1], [0, 0, 0, 2]])
+
+
+def test_every_class_is_scored_and_ignored_pixels_are_not() -> None:
+    scores = summarize_classes([score_classes(FOUND, TRUTH, count=3)])
+    assert scores["iou"] == [3 / 5, 2 / 3, 0]
+    assert scores["foreground_iou"] == pytest.approx(1 / 3)
+    assert scores["pixel_error"] == pytest.approx(2 / 7)
+    assert scores["rand_error"] is None  # regions are those of two classes
+    assert scores["classes"] == 3
+
+
+def test_pixels_are_pooled_over_images_of_different_classes() -> None:
+    pair = [score_classes(FOUND, TRUTH), score_classes(np.array([[0, 1]]), np.array([[0, 1]]))]
+    scores = summarize_classes(pair, ["a", "b"])
+    assert scores["iou"] == [4 / 6, 3 / 4, 0]
+    assert [row["name"] for row in scores["per_image"]] == ["a", "b"]
+    assert scores["per_image"][1]["pixel_error"] == 0
+
+
+def test_regions_of_two_classes_are_scored_as_means_over_images() -> None:
+    truth = np.zeros((8, 9), int)
+    truth[:, 4] = 1
+    merged = score_classes(np.zeros_like(truth), truth)
+    scores = summarize_classes([score_classes(truth, truth), merged])
+    assert scores["rand_error"] == pytest.approx(merged.regions["rand_error"] / 2)
+    assert scores["voi_merged"] == pytest.approx(0.5)
+
+
+def test_where_there_is_nothing_to_find_nothing_is_wrong() -> None:
+    nothing = np.zeros((4, 4), int)
+    scores = summarize_classes([score_classes(nothing, nothing)])
+    assert (scores["foreground_iou"], scores["pixel_error"]) == (1, 0)
+    assert summarize_classes([])["pixel_error"] is None
+
+
+def test_a_mask_of_8_bits_is_scored_as_class_1() -> None:
+    assert summarize_classes([score_classes(np.eye(4, dtype=np.uint8), 255 * np.eye(4, dtype=np.uint8))])["iou"] == [
+        1,
+        1,
+    ]
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(InputError, match="same size"):
+        score_classes(FOUND, TRUTH[:1])
+    with pytest.raises(InputError, match="prediction cannot hold -1"):
+        score_classes(TRUTH, TRUTH)
