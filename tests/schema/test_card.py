@@ -26,6 +26,10 @@ def test_axes_follow_the_network() -> None:
     [
         ({"network": NetworkConfig(in_channels=2)}, "1 channel names for 2 input channels"),
         ({"target": TargetConfig(kind="boundary")}, "target 'boundary' needs 3"),
+        (
+            {"target": TargetConfig(kind="semantic", classes=4), "classes": ("background", "membrane")},
+            "2 names for 4 classes",
+        ),
         ({"name": "../escape"}, "name"),
         ({"name": ""}, "name"),
         ({"sha256": "abc"}, "sha256"),

@@ -55,7 +55,7 @@ def assemble(
     is_merged = is_linked and source.sizes["Z"] > 1
     objects, unusable, rows = 0, 0, []
     previous: Tables | None = None
-    with _writing(work, writer) as write:
+    with writing(work, writer) as write:
         for index, frame in enumerate(layout.frames):
             numbers = layout.numbers(index)
             parts = []
@@ -92,7 +92,7 @@ def assemble(
 
 
 @contextmanager
-def _writing(work: Work, writer: LabelWriter) -> Iterator[Callable[[int, tuple[int | slice, ...], np.ndarray], None]]:
+def writing(work: Work, writer: LabelWriter) -> Iterator[Callable[[int, tuple[int | slice, ...], np.ndarray], None]]:
     """Give what writes a block at a place, with the final ids of its own; it returns while that is being written."""
     with ThreadPoolExecutor(1, "unetseg write") as threads:
         last: Future[None] | None = None

@@ -16,6 +16,7 @@ from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks.classes import check_decoding
 from napari_unetseg.tasks.cluster import Cluster
 from napari_unetseg.tasks.layout import default_memory
 from napari_unetseg.tasks.manifest import Manifest, fingerprint
@@ -57,6 +58,8 @@ def segment_files(
     shows what became of all images of the folder. Returns one `ItemDone` per input, with its error if it failed, and
     no output while blocks are missing.
     """
+    decoding = decoding or model.card.decoding
+    check_decoding(model.card, decoding)
     places = results_of(inputs, folder=folder, format=format)
     begun = [place.labels for place in places.values() if folder_of(place.labels).exists()]
     if begun and existing == "error":

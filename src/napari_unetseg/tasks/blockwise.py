@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.events import Event, Note, TileDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.assemble import assemble
+from napari_unetseg.tasks.assemble_classes import arrays_of_classes, assemble_classes
 from napari_unetseg.tasks.block_file import arrays_of
 from napari_unetseg.tasks.frames import (
     Frame,
@@ -107,16 +108,11 @@ def run(
     tiles = tiles_of(job, layout, todo)
     steps = joining_steps(tiles)
     with open_writer() as writer:
-        joining = assemble(
-            work,
-            layout=layout,
-            source=job.source,
-            model=job.model,
-            decoding=job.decoding,
-            writer=writer,
-            add_rows=add_rows,
-            steps=steps // 2,
-        )
+        known: dict[str, Any] = {"layout": layout, "source": job.source, "writer": writer, "add_rows": add_rows}
+        if job.model.card.target.is_semantic:
+            joining = assemble_classes(work, card=job.model.card, steps=steps // 2, **known)
+        else:
+            joining = assemble(work, model=job.model, decoding=job.decoding, steps=steps // 2, **known)
         objects = yield from as_part(joining, item=job.source.name, before=tiles, total=tiles + steps)
         for share in writer.complete():
             yield TileDone(tiles + round(steps * (1 + share) / 2), tiles + steps, job.source.name)
@@ -252,18 +248,22 @@ def _read(job: Job, frame: Frame, block: Block, contrast: Contrast) -> _Read:
 
 
 def _keep(job: Job, work: Work, layout: Layout, number: int, raw: np.ndarray, maps: np.ndarray) -> None:
-    """Turn the maps of what a block sees into the objects of its core, and keep them."""
+    """Turn the maps of what a block sees into the objects, or the classes, of its core, and keep them."""
     frame, block = layout.at(number)
-    sides = block.open_sides(layout.shape)
-    labels = decode(maps, config=job.decoding, target=job.model.card.target, open_sides=sides)
+    sides, target = block.open_sides(layout.shape), job.model.card.target
     core = within(block.core, block.seen)
+    pixels = raw[(slice(None), *within(block.core, block.window))]
+    unusable = int(pixels.size - np.isfinite(pixels).sum()) if pixels.dtype.kind == "f" else 0
+    inner = maps[(slice(None), *core)]
+    if target.is_semantic:
+        labels = decode(inner, config=job.decoding, target=target)
+        work.keep(number, arrays_of_classes(labels, count=target.class_count, unusable=unusable))
+        return
+    labels = decode(maps, config=job.decoding, target=target, open_sides=sides)
     start = tuple(side.start for side in block.seen)
     part = part_of(labels, core=core, start=start, shape=layout.shape, open_sides=sides)
-    pixels = raw[(slice(None), *within(block.core, block.window))]
-    inner = maps[(slice(None), *core)]
     table = measure_labels(part.labels, pixels, inner, frame=frame, source=job.source, channels=job.channels)
     for letter, side in zip("zyx"[-len(block.core) :], block.core, strict=True):
         for column in (f"centroid_{letter}_px", f"bbox_{letter}_min_px", f"bbox_{letter}_max_px"):
             table[column] += side.start
-    unusable = int(pixels.size - np.isfinite(pixels).sum()) if pixels.dtype.kind == "f" else 0
     work.keep(number, dict(arrays_of(part, table, unusable=unusable)))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_unetseg.labels.ids import IGNORE
-from napari_unetseg.schema.config import Recipe, TargetConfig
+from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.config import DecodingConfig, Recipe, TargetConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
@@ -29,6 +30,15 @@ def check_tellable(labels: Sequence[np.ndarray], *, zero_is_background: bool) ->
     if len(found) < 2:
         what = f"the only class that is annotated is {found.pop()}" if found else "nothing is annotated"
         raise InputError(f"{what}; paint some of another class too, or some background")
+
+
+def check_decoding(card: ModelCard, decoding: DecodingConfig) -> None:
+    """Refuse settings of objects with a model of classes, which would do nothing."""
+    if not card.target.is_semantic or decoding == card.decoding:
+        return
+    given, own = decoding.model_dump(), card.decoding.model_dump()
+    changed = ", ".join(name for name, value in given.items() if value != own[name])
+    raise InputError(f"model '{card.name}' gives classes, not objects, for which {changed} means nothing; leave it out")
 
 
 def class_names(target: TargetConfig, given: Sequence[str] = ()) -> tuple[str, ...]:

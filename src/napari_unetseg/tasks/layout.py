@@ -71,7 +71,12 @@ def lay_out(
 
 
 def margin_of(model: Model) -> int:
-    """Return how far beyond its core a block looks, so that objects up to that length are seen whole."""
+    """Return how far beyond its core a block looks, so that objects up to that length are seen whole.
+
+    A pixel has its class without its neighbours: nothing more is looked at.
+    """
+    if model.card.target.is_semantic:
+        return 0
     is_3d = model.card.network.ndim == 3
     diameter = model.card.object_diameter or (16 if is_3d else 32)
     return max(16, round(2 * diameter)) if is_3d else max(64, round(4 * diameter))

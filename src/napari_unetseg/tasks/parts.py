@@ -21,12 +21,13 @@ def tile_parts(
     plan: TilePlan,
     decode: Decode,
     at: tuple[int, int | None],
-    first_id: int,
+    first_id: int | None,
 ) -> Generator[Event, None, Result]:
     """Pass on the tiles that fill `probability`, and after each its labels, decoded as if there was nothing else.
 
     An object on the border of two tiles is shown as two until the plane is complete. `at` is the frame's T and Z
-    (none: all of Z); ids count on from `first_id`. An image of one tile needs no preview.
+    (none: all of Z); ids count on from `first_id` (none: those of classes, which stay). An image of one tile needs no
+    preview.
     """
     done = 0
     while True:
@@ -41,6 +42,9 @@ def tile_parts(
         for tile in plan.tiles[done : event.done]:
             where = plan.target(tile)
             labels = decode(probability[(slice(None), *where)])
+            if first_id is None:
+                yield LabelsPart(region_of(where, at=at), labels)
+                continue
             yield LabelsPart(region_of(where, at=at), np.where(labels > 0, labels + np.uint32(first_id - 1), 0))
             first_id += int(labels.max(initial=0))
         done = event.done

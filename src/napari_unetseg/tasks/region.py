@@ -68,6 +68,21 @@ def into_whole(
     return replace(result, table=table, objects=result.objects + len(kept))
 
 
+def classes_into_whole(
+    job: Generator[Event, None, Segmentation], *, source: ImageSource, region: Mapping[str, slice]
+) -> Generator[Event, None, Segmentation]:
+    """Segment a part of `source` into classes with `job`; its table is of that part, with time points of the whole."""
+    while True:
+        try:
+            event = next(job)
+        except StopIteration as end:
+            result: Segmentation = end.value
+            break
+        yield replace(event, maps=None) if isinstance(event, LabelsPart) else event
+    table, start = result.table, _span(source, "T", region).start
+    return replace(result, table=table.assign(t=table["t"] + start) if "t" in table else table)
+
+
 class _Ids:
     """Gives the objects of a part the ids they have in the whole."""
 

@@ -21,11 +21,12 @@ from napari_unetseg.images.notes import sentences_of
 from napari_unetseg.images.read import ImageSource, from_array
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.labels.decode import decode
-from napari_unetseg.labels.measure import merge_planes
 from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, LabelsPart, Note
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks.classes import check_decoding
+from napari_unetseg.tasks.findings import start_findings
 from napari_unetseg.tasks.frames import (
     Frame,
     choose_channels,
@@ -33,12 +34,10 @@ from napari_unetseg.tasks.frames import (
     frames_of,
     index_of,
     measure_frame,
-    measure_labels,
     measure_stack,
 )
 from napari_unetseg.tasks.jobs import as_part, finish
 from napari_unetseg.tasks.model import Model, load_model
-from napari_unetseg.tasks.numbering import Numbering
 from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.ready import predictor_of
@@ -48,7 +47,10 @@ from napari_unetseg.tasks.volumes import model_for
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """The result: labels in the order of the image's axes (none when a writer took them), and a row per object."""
+    """The result: labels in the order of the image's axes (none when a writer took them), and a row per object.
+
+    A model of classes gives class ids, a row per class and time point, and in `objects` the number of classes found.
+    """
 
     labels: np.ndarray | None
     objects: int
@@ -66,6 +68,8 @@ def segment(
     decoding: DecodingConfig | None = None,
 ) -> np.ndarray:
     """Segment an array (numpy, dask, zarr) and return uint32 labels of the same axes, without channels.
+
+    Labels are the ids of objects, or with a model of classes those of the classes.
 
     Parameters
     ----------
@@ -116,6 +120,7 @@ def run(
     """
     began = time.monotonic()
     decoding = decoding or model.card.decoding
+    check_decoding(model.card, decoding)
     model = model_for(source, model=model, decoding=decoding)
     given, channels = channels, choose_channels(source, model=model, channels=channels)
     if given is None and len(channels) < source.sizes["C"]:
@@ -131,8 +136,9 @@ def run(
         measure_stack(source, frames=frames, channels=channels, model=model), item=source.name, total=total
     )
     out = None if writer or preview else np.zeros([source.sizes[letter] for letter in "TZYX"], np.uint32)
-    numbering, to_labels = Numbering(decoding), partial(decode, config=decoding, target=model.card.target)
-    tables, unusable = [], 0
+    found = start_findings(source, model=model, decoding=decoding, channels=channels)
+    to_labels = partial(decode, config=decoding, target=model.card.target)
+    unusable = 0
     for number, frame in enumerate(frames):
         raw = source.read(t=frame.t, z=frame.z, channels=channels)
         unusable += int(raw.size - np.isfinite(raw).sum()) if raw.dtype.kind == "f" else 0
@@ -142,31 +148,28 @@ def run(
         tiles: Generator[Event, None, Any] = predictor.predict(image, plan=plan, out=probability)
         if preview:
             tiles = tile_parts(
-                tiles, probability, plan=plan, decode=to_labels, at=(frame.t, frame.z), first_id=numbering.objects + 1
+                tiles, probability, plan=plan, decode=to_labels, at=(frame.t, frame.z), first_id=found.next_id
             )
         yield from as_part(tiles, item=source.name, before=number * len(plan.tiles), total=total)
-        labels = numbering.number(to_labels(probability), is_next_slice=bool(frame.z))
+        labels = found.take(to_labels(probability), raw, probability, frame=frame)
         if preview:
             where = region_of(tuple(slice(0, length) for length in shape), at=(frame.t, frame.z))
             yield LabelsPart(where, labels, is_final=True, maps=probability)
-        tables.append(measure_labels(labels, raw, probability, frame=frame, source=source, channels=channels))
         if writer is not None:
             writer.write(index_of(source, frame), labels)
         elif out is not None:
             out[frame.t, slice(None) if frame.z is None else frame.z] = labels
     if unusable:
         yield Note(f"{source.name}: {counted(unusable, 'pixel')} not finite (NaN or infinite), taken for dark")
-    table = pd.concat(tables, ignore_index=True)
-    if decoding.link_slices and source.sizes["Z"] > 1 and model.card.network.ndim == 2:
-        table = merge_planes(table, scale=source.scale)
     labels_out = None if out is None else from_canonical(out[:, None], axes=source.axes.letters)
-    return Segmentation(labels_out, numbering.objects, table, time.monotonic() - began)
+    return Segmentation(labels_out, found.count, found.table(), time.monotonic() - began)
 
 
 def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> Iterator[Note]:
     """Yield, once each, the guesses taken about the image and what is easily misunderstood about the result."""
     told = sentences_of(source)
-    if model.card.network.ndim == 2 and source.sizes["Z"] > 1 and not decoding.link_slices:
+    has_objects = not model.card.target.is_semantic
+    if has_objects and model.card.network.ndim == 2 and source.sizes["Z"] > 1 and not decoding.link_slices:
         told.append(
             "planes are segmented one by one, a cell has a number in each; --link or --three-axes makes 3D cells"
         )
