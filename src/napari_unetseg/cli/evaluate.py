@@ -23,6 +23,35 @@ SUMMARY = {
 }
 
 
+CLASS_SUMMARY = {
+    "foreground_iou": "mean IoU, without background",
+    "mean_iou": "mean IoU, all classes",
+    "fw_iou": "frequency-weighted IoU",
+    "pixel_error": "pixel error",
+    "pixel_accuracy": "pixel accuracy",
+    "mean_class_accuracy": "mean class accuracy",
+    "rand_error": "adapted Rand error, regions",
+    "voi_split": "variation of information, split",
+    "voi_merged": "variation of information, merged",
+}
+COLUMNS = {
+    "name": "image",
+    "objects_truth": "true",
+    "objects_predicted": "found",
+    "ap50": "AP 0.50",
+    "mean_ap": "mean AP",
+    "f1": "F1",
+    "pq": "PQ",
+    "dice": "Dice",
+}
+CLASS_COLUMNS = {
+    "name": "image",
+    "pixel_error": "pixel error",
+    "foreground_iou": "mean IoU",
+    "rand_error": "Rand error",
+}
+
+
 def evaluate(
     predicted: Annotated[Path, typer.Argument(metavar="PREDICTED", help="Label image, or folder of label images.")],
     truth: Annotated[
@@ -32,18 +61,27 @@ def evaluate(
             help="True labels: a file, or a folder with the same names; or masks, one per cell, as for 'train'.",
         ),
     ],
+    semantic: Annotated[
+        bool,
+        typer.Option("--semantic", help="The labels are classes: one number wherever a class is."),
+    ] = False,
     axes: AxesOption = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Also draw the scores.")] = None,
     as_json: JsonFlag = False,
     verbose: VerboseFlag = False,
 ) -> None:
-    """Score predicted labels against the truth: matched objects (AP, F1, PQ, SEG) and pixels (Dice, IoU)."""
+    """Score predicted labels against the truth: matched objects (AP, F1, PQ, SEG) and pixels (Dice, IoU).
+
+    With --semantic: IoU of each class, the share of wrong pixels, and of two classes the errors of the regions of
+    background (adapted Rand error, variation of information).
+    """
     with reporting(as_json=as_json, verbose=verbose) as report:
-        scores, failed = _score(predicted, truth, axes=axes, report=report)
+        _check_plot(plot, semantic=semantic)
+        scores, failed = _score(predicted, truth, semantic=semantic, axes=axes, report=report)
         if scores["per_image"]:
-            report.say(score_table(scores))
+            report.say(class_score_table(scores) if semantic else score_table(scores))
         if len(scores["per_image"]) > 1:
-            report.say("\n" + per_image_table(scores["per_image"]))
+            report.say("\n" + per_image_table(scores["per_image"], semantic=semantic))
         if plot is not None:
             from napari_unetseg.cli.plot import write_score_plot
 
@@ -52,7 +90,7 @@ def evaluate(
 
 
 def _score(
-    predicted: Path, truth: Path, *, axes: str | None, report: Report
+    predicted: Path, truth: Path, *, semantic: bool, axes: str | None, report: Report
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
     from napari_unetseg.cli.progress import drive
     from napari_unetseg.schema.errors import InputError
@@ -69,7 +107,15 @@ def _score(
             failed.append({"item": event.item, "error": event.error})
 
     report.when_stopped = lambda: "nothing was written; run the same command again"
-    return drive(evaluate_files(predicted, truth, axes=axes), report=report, watch=watch), failed
+    job = evaluate_files(predicted, truth, axes=axes, is_semantic=semantic)
+    return drive(job, report=report, watch=watch), failed
+
+
+def _check_plot(plot: Path | None, *, semantic: bool) -> None:
+    from napari_unetseg.schema.errors import InputError
+
+    if plot is not None and semantic:
+        raise InputError("--plot draws the scores of objects, which --semantic has none of; leave one of them out")
 
 
 def score_table(scores: dict[str, Any]) -> str:
@@ -81,10 +127,18 @@ def score_table(scores: dict[str, Any]) -> str:
     return f"{over_thresholds}\n\n{summary}"
 
 
-def per_image_table(entries: list[dict[str, Any]]) -> str:
+def class_score_table(scores: dict[str, Any]) -> str:
+    """Return the IoU of each class, then the summary scores."""
+    from napari_unetseg.cli.table import table
+
+    iou = [(f"IoU of class {number}", value) for number, value in enumerate(scores["iou"])]
+    summary = [(text, scores[key]) for key, text in CLASS_SUMMARY.items() if scores[key] is not None]
+    return table([*iou, *summary], head=("score", "value"))
+
+
+def per_image_table(entries: list[dict[str, Any]], *, semantic: bool = False) -> str:
     """Return one line of main scores for each image."""
     from napari_unetseg.cli.table import table
 
-    keys = ("name", "objects_truth", "objects_predicted", "ap50", "mean_ap", "f1", "pq", "dice")
-    head = ("image", "true", "found", "AP 0.50", "mean AP", "F1", "PQ", "Dice")
-    return table([tuple(entry.get(key) for key in keys) for entry in entries], head=head)
+    columns = CLASS_COLUMNS if semantic else COLUMNS
+    return table([tuple(entry.get(key) for key in columns) for entry in entries], head=tuple(columns.values()))

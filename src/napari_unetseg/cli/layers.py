@@ -45,12 +45,20 @@ class RecipeLayers:
 
     def _annotation(self, model: Model | None) -> dict[str, Any]:
         """Return the settings that suit what 0 means."""
-        from napari_unetseg.schema.config import Recipe
+        from napari_unetseg.schema.config import Recipe, TargetConfig
         from napari_unetseg.tasks.start import fit_annotation
 
         is_background = bool({"unlabelled_is_background": True, **self.file, **self.given}["unlabelled_is_background"])
-        recipe = fit_annotation(Recipe(), zero_is_background=is_background, is_from_scratch=model is None)
+        recipe = Recipe(target=TargetConfig(kind="semantic")) if self._is_semantic(model) else Recipe()
+        recipe = fit_annotation(recipe, zero_is_background=is_background, is_from_scratch=model is None)
         return {"weights": recipe.weights.model_dump(include={"unlabelled", "believed"})}
+
+    def _is_semantic(self, model: Model | None) -> bool:
+        kind = None if model is None else model.card.target.kind
+        for layer in (self.file, self.given):
+            target = layer.get("target")
+            kind = target.get("kind", kind) if isinstance(target, Mapping) else kind
+        return kind == "semantic"
 
 
 def _without_nones(given: Mapping[str, Any]) -> dict[str, Any]:

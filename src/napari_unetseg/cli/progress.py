@@ -53,6 +53,7 @@ class Progress:
         self.items = max(items, 1)
         self.items_done = 0
         self.best: float | None = None
+        self.measure = "AP"
         self._step: StepDone | None = None
         self._clock = clock
         self._start: tuple[float, float] | None = (
@@ -90,10 +91,11 @@ class Progress:
                 self.update(self.items_done / self.items, f"{event.done}/{event.total} {event.item}")
             case StepDone():
                 self._step = event
-                best = "" if self.best is None else f", best AP {self.best:.3f}"
+                best = "" if self.best is None else f", best {self.measure} {self.best:.3f}"
                 self.update(event.fraction, f"step {event.step}, loss {event.loss:.4f}{best}")
             case Validated():
-                self.best = max(event.mean_ap, self.best or 0.0)
+                self.best = max(event.value, self.best or 0.0)
+                self.measure = event.measure
             case Note():
                 self._above_bar(lambda: self.report.note(event.message))
             case Saved():

@@ -173,8 +173,9 @@ def segment(
             cluster=cluster,
         )
         items = run(job, total=len(paths), report=report, overwrite=overwrite)
-        rows = [_row(item, path=path) for item, path in zip(items, paths, strict=True)]
-        _tell(rows, model=loaded.card.name, page=output / REPORT, report=report)
+        noun = "classes" if loaded.card.target.is_semantic else "objects"
+        rows = [_row(item, path=path, noun=noun) for item, path in zip(items, paths, strict=True)]
+        _tell(rows, model=loaded.card.name, page=output / REPORT, noun=noun, report=report)
 
 
 def run(
@@ -218,8 +219,8 @@ def _share(text: str) -> tuple[int, int]:
     raise InputError(f"--shard takes I/N with I from 1 to N, such as 2/4; got '{text}'")
 
 
-def _row(item: ItemDone, *, path: Path) -> dict[str, Any]:
-    """Return what the table and the JSON object say of one input."""
+def _row(item: ItemDone, *, path: Path, noun: str) -> dict[str, Any]:
+    """Return what the table and the JSON object say of one input; `noun` is what was counted in it."""
     row: dict[str, Any] = {"input": path, "output": item.output, "error": item.error}
     if item.error is not None:
         return {**row, "status": "failed"}
@@ -231,12 +232,12 @@ def _row(item: ItemDone, *, path: Path) -> dict[str, Any]:
         **row,
         "status": "done",
         "axes": item.axes,
-        "objects": item.objects,
+        noun: item.objects,
         "seconds": round(item.seconds, 2),
     }
 
 
-def _tell(rows: Sequence[dict[str, Any]], *, model: str, page: Path, report: Report) -> None:
+def _tell(rows: Sequence[dict[str, Any]], *, model: str, page: Path, noun: str, report: Report) -> None:
     from napari_unetseg.cli.table import table
     from napari_unetseg.images.zarr_store import name_inside
     from napari_unetseg.schema.words import counted, duration
@@ -245,17 +246,18 @@ def _tell(rows: Sequence[dict[str, Any]], *, model: str, page: Path, report: Rep
         (
             name_inside(row["input"]),
             row.get("axes", row["status"]),
-            row.get("objects"),
+            row.get(noun),
             row.get("seconds"),
             str(row["output"] or "-"),
         )
         for row in rows
     ]
-    report.say(table(lines, head=("file", "axes", "objects", "seconds", "output")))
+    report.say(table(lines, head=("file", "axes", noun, "seconds", "output")))
     count = {status: sum(row["status"] == status for row in rows) for status in ("done", "kept", "shared", "failed")}
     objects, seconds = sum(row.get("objects", 0) for row in rows), sum(row.get("seconds", 0.0) for row in rows)
     others = "".join(f", {count[status]} {status}" for status in ("kept", "shared", "failed") if count[status])
-    report.say(f"{count['done']} done{others}: {counted(objects, 'object')} in {duration(seconds)}")
+    found = f": {counted(objects, 'object')}" if noun == "objects" else ""  # classes are the same in all images
+    report.say(f"{count['done']} done{others}{found} in {duration(seconds)}")
     report.say(f"look at all of them: {page}")
     if count["shared"]:
         report.say("shared: once all shards are through, run the command with --resume in place of --shard")

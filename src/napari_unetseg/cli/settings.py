@@ -54,7 +54,8 @@ def _fit_outputs(merged: Mapping[str, Any]) -> Any:
     network, target = merged.get("network", {}), merged.get("target", {})
     if not isinstance(network, Mapping) or not isinstance(target, Mapping) or "out_channels" in network:
         return network
-    outputs = {"boundary": 3, "distance": 3, "both": 4}.get(str(target.get("kind", "both")), 4)
+    kind = str(target.get("kind", "both"))
+    outputs = {"boundary": 3, "distance": 3, "both": 4, "semantic": target.get("classes", 2)}.get(kind, 4)
     return {**network, "out_channels": outputs}
 
 

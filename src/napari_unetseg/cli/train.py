@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_unetseg.tasks.model import Model
     from napari_unetseg.tasks.samples import Sample
 
-TargetName = Literal["boundary", "distance", "both"]
+TargetName = Literal["boundary", "distance", "both", "semantic"]
 LossName = Literal["cross_entropy", "cross_entropy_dice", "focal"]
 DimensionName = Literal["2", "3"]
 
@@ -57,7 +57,17 @@ def train(
     width: Annotated[int | None, typer.Option(help="Feature channels at full resolution.")] = None,
     depth: Annotated[int | None, typer.Option(help="Number of poolings.")] = None,
     ndim: Annotated[DimensionName | None, typer.Option(help="2: plane by plane. 3: volumes.")] = None,
-    target: Annotated[TargetName | None, typer.Option(help="What the network learns of each object.")] = None,
+    target: Annotated[
+        TargetName | None,
+        typer.Option(help="What the network learns of each object; semantic: no objects, but the class of each pixel."),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Names of the classes 1, 2, ... with commas between, such as membrane,vesicle (--target semantic).",
+        ),
+    ] = None,
     loss: Annotated[LossName | None, typer.Option(help="What is minimised.")] = None,
     patch: Annotated[
         str | None,
@@ -80,13 +90,15 @@ def train(
 ) -> None:
     """Train a U-Net on your own images and labels; the best model so far is kept in one file.
 
-    Each label image has the same name as its image (or STEM_labels, STEM_masks) and gives every object its own number.
+    Each label image has the same name as its image (or STEM_labels, STEM_masks) and gives every object its own number;
+    with --target semantic every pixel the number of its class, 0 for background (masks of 0 and 255 will do).
     With one mask per cell instead, LABELS holds STEM/*.png for each image, or the folder with ID/images/ID.png and
     ID/masks/*.png (as of the Data Science Bowl 2018) is given twice.
     """
+    names = _names(classes)
     given = {
         "network": {"architecture": network, "width": width, "depth": depth, "ndim": ndim and int(ndim)},
-        "target": {"kind": target},
+        "target": {"kind": target, "classes": len(names) + 1 if names else None},
         "loss": {"kind": loss},
         "validation": val,
         "steps": steps,
@@ -117,6 +129,7 @@ def train(
             resume=resume,
             device=device,
             data=f"{images.name} with {labels.name}",
+            names=names,
             report=report,
         )
         _tell(card, output, report=report)
@@ -160,6 +173,10 @@ def _check_output(output: Path, *, resume: bool, overwrite: bool) -> Path:
         if output.exists():
             raise InputError(f"{output}: this file exists; choose another name or give --overwrite")
     return output
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return () if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _load_start(name: str | None) -> Model | None:
@@ -206,6 +223,7 @@ def _run(
     resume: bool,
     device: str,
     data: str,
+    names: tuple[str, ...],
     report: Report,
 ) -> ModelCard:
     from napari_unetseg.cli.progress import drive
@@ -232,7 +250,16 @@ def _run(
         f"{counted(len(samples), 'image')}, {network.architecture} {network.ndim}D "
         f"of width {network.width} and depth {network.depth}, {budget}"
     )
-    job = task.run(samples, recipe=recipe, output=output, start=model, resume=resume, device=device, data=data)
+    job = task.run(
+        samples,
+        recipe=recipe,
+        output=output,
+        start=model,
+        resume=resume,
+        device=device,
+        class_names=names,
+        data=data,
+    )
     return drive(job, report=report, watch=remember)
 
 
@@ -242,11 +269,13 @@ def _tell(card: ModelCard, output: Path, *, report: Report) -> None:
 
     record = card.training
     assert record is not None  # written by the task
+    is_semantic = card.target.is_semantic
+    learnt = f"the classes {', '.join(card.classes)}" if is_semantic else counted(record.objects, "object")
     if record.scores:
         report.say(table([(name, value) for name, value in record.scores.items()], head=("validation score", "value")))
     report.say(
         f"{output}: best at step {record.steps} after {duration(record.seconds)}, "
-        f"learnt from {counted(record.objects, 'object')} in {counted(record.images, 'image')}"
+        f"learnt from {learnt} in {counted(record.images, 'image')}"
     )
     report.say(f"next: napari-unetseg segment IMAGE_OR_FOLDER -o results --model {_quoted(output)}")
     report.finish(
@@ -257,6 +286,7 @@ def _tell(card: ModelCard, output: Path, *, report: Report) -> None:
             "seconds": record.seconds,
             "images": record.images,
             "objects": record.objects,
+            "classes": card.classes,
             "validation_images": record.validation_images,
             "scores": record.scores,
             "sha256": card.sha256,

@@ -61,9 +61,14 @@ class Validated:
     """Where classes are learnt, which have no average precision (0 then): mean IoU of those but for the background."""
 
     @property
-    def shown(self) -> tuple[str, float]:
-        """The score that people are shown, and what it is called."""
-        return ("AP at IoU 0.5", self.ap50) if self.mean_iou is None else ("mean IoU", self.mean_iou)
+    def measure(self) -> str:
+        """What the scores are called."""
+        return "AP" if self.mean_iou is None else "IoU"
+
+    @property
+    def shown(self) -> float:
+        """The score that people are shown: AP at IoU 0.5, or the mean IoU of classes."""
+        return self.ap50 if self.mean_iou is None else self.mean_iou
 
     @property
     def value(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,19 @@ from napari_unetseg.images.notes import GroupedNotes
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.zarr_store import is_zarr
 from napari_unetseg.labels import metrics
+from napari_unetseg.labels.class_metrics import score_classes, summarize_classes
 from napari_unetseg.labels.plausible import check_plausible
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note
 
 
-def evaluate(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """Score one label map ([Z,] Y, X) against its truth; see `labels.metrics` for what each key means."""
-    return metrics.summarize([metrics.score(np.asarray(predicted), np.asarray(truth))])
+def evaluate(predicted: np.ndarray, truth: np.ndarray, *, is_semantic: bool = False) -> dict[str, Any]:
+    """Score one label map ([Z,] Y, X) against its truth; see `labels.metrics` for what each key means.
+
+    Labels are objects, or classes (`is_semantic`; keys as in `labels.class_metrics`).
+    """
+    score, summarize = _measures(is_semantic=is_semantic)
+    return summarize([score(np.asarray(predicted), np.asarray(truth))])
 
 
 def evaluate_series(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
@@ -35,11 +40,13 @@ def evaluate_series(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     return metrics.summarize(scores, [f"frame {index}" for index in range(len(scores))])
 
 
-def evaluate_files(predicted: Path, truth: Path, *, axes: str | None = None) -> Generator[Event, None, dict[str, Any]]:
+def evaluate_files(
+    predicted: Path, truth: Path, *, axes: str | None = None, is_semantic: bool = False
+) -> Generator[Event, None, dict[str, Any]]:
     """Score paired files; counts are pooled over all of them, and each time point is an image of its own.
 
     `axes` are those of all files; none: as the files say, else guessed, and told. A pair that cannot be read or
-    compared is reported and left out.
+    compared is reported and left out. Labels are objects, or classes (`is_semantic`).
     """
     pairs = layouts.pair_labels(truth, predicted)
     readers = {truth: LabelReader(), predicted: LabelReader()}
@@ -47,6 +54,7 @@ def evaluate_files(predicted: Path, truth: Path, *, axes: str | None = None) -> 
         if layout := layouts.describe_masks(paths):
             yield Note(f"{folder}: {layout}")
     notes = GroupedNotes()
+    score, summarize = _measures(is_semantic=is_semantic)
     scores, names = [], []
     for number, (truth_path, predicted_path) in enumerate(pairs, start=1):
         error = None
@@ -56,12 +64,12 @@ def evaluate_files(predicted: Path, truth: Path, *, axes: str | None = None) -> 
             check_plausible(found, name=str(predicted_path))
             check_plausible(wanted, name=str(truth_path))
             letters = _axes(truth_path, predicted_path, ndim=wanted.ndim, axes=axes, notes=notes)
-            if "Z" in letters and found.any() and not _spans_planes(found):
+            if not is_semantic and "Z" in letters and _lies_in_single_planes(found):
                 yield Note(
                     f"{predicted_path.name}: no object spans two planes; segment with --link to score objects in 3D"
                 )
             for name, one, other in _frames(truth_path.name, found, wanted, has_time="T" in letters):
-                scores.append(metrics.score(one, other))
+                scores.append(score(one, other))
                 names.append(name)
         except UnetSegError as problem:
             error = str(problem)
@@ -71,7 +79,12 @@ def evaluate_files(predicted: Path, truth: Path, *, axes: str | None = None) -> 
     for folder, reader in readers.items():
         if summary := reader.summary():
             yield Note(f"{folder}: {summary}")
-    return metrics.summarize(scores, names)
+    return summarize(scores, names)
+
+
+def _measures(*, is_semantic: bool) -> tuple[Callable[..., Any], Callable[..., dict[str, Any]]]:
+    """Return what scores one image, and what makes one table of the scores of all."""
+    return (score_classes, summarize_classes) if is_semantic else (metrics.score, metrics.summarize)
 
 
 def _axes(*paths: Path, ndim: int, axes: str | None, notes: GroupedNotes) -> str:
@@ -96,9 +109,9 @@ def _frames(
         yield f"{name} t{index}", one, other
 
 
-def _spans_planes(labels: np.ndarray) -> bool:
-    """Tell whether any id stands in two neighbouring planes of (..., Z, Y, X)."""
+def _lies_in_single_planes(labels: np.ndarray) -> bool:
+    """Tell whether there are objects in (..., Z, Y, X), Z more than one, and none spans two neighbouring planes."""
     before, after = labels[..., :-1, :, :], labels[..., 1:, :, :]
-    if bool(((before == after) & (before > 0)).any()):
-        return True
-    return int(before.shape[-3]) == 0
+    if not before.shape[-3] or not labels.any():
+        return False
+    return not bool(((before == after) & (before > 0)).any())

@@ -23,9 +23,11 @@ class History:
     """Smoothed over some twenty steps; steps that were not finite are left out."""
     score_seconds: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
-    """AP at IoU 0.5."""
+    """AP at IoU 0.5, or of classes the mean IoU."""
+    measure: str = "AP"
+    """Which of them."""
     best: tuple[float, float] | None = None
-    """AP at IoU 0.5 of the model that is kept, and the second it was found at."""
+    """The score of the model that is kept, and the second it was found at."""
     on_training: bool = False
     """Whether the scores are on the training objects themselves."""
     objects: int | None = None
@@ -42,10 +44,11 @@ class History:
                     self._add_loss(event)
             case Validated():
                 self.score_seconds.append(event.seconds)
-                self.scores.append(event.ap50)
+                self.scores.append(event.shown)
+                self.measure = event.measure
                 self.on_training = event.on_training
                 if event.is_best:
-                    self.best = (event.ap50, event.seconds)
+                    self.best = (event.shown, event.seconds)
             case Relabelled():
                 self.objects = event.objects
             case Note():

@@ -33,16 +33,22 @@ def start_recipe(card: ModelCard | None, *, ndim: int = 2, channels: int = 1) ->
     )
 
 
-def validation_share(*, images: int, objects: int, share: float) -> float:
-    """Return the share to hold back: 0 where the only image has too few objects to spare some."""
-    return share if images > 1 or objects >= HELD_BACK else 0.0
+def validation_share(*, images: int, objects: int, share: float, is_all_known: bool = False) -> float:
+    """Return the share to hold back: 0 where the only image has too few objects to spare some.
+
+    Of classes (`is_all_known`) a part of it is as good as any, if all of its pixels are annotated.
+    """
+    return share if images > 1 or objects >= HELD_BACK or is_all_known else 0.0
 
 
 def fit_annotation(recipe: Recipe, *, zero_is_background: bool, is_from_scratch: bool) -> Recipe:
     """Return the recipe for what 0 means; pixels that are not annotated are a little background.
 
-    From scratch all of them, since the network has no idea yet; else those that the network itself takes for it.
+    From scratch all of them, since the network has no idea yet; else those that the network itself takes for it. Where
+    classes are learnt, none: they may be of any class.
     """
+    if recipe.target.is_semantic:
+        return recipe.replace(weights=recipe.weights.replace(unlabelled=0.0, believed=0.0))
     unlabelled = UNLABELLED if is_from_scratch and not zero_is_background else 0.0
     believed = 0.0 if is_from_scratch or zero_is_background else BELIEVED
     return recipe.replace(weights=recipe.weights.replace(unlabelled=unlabelled, believed=believed))

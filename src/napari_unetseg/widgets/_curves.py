@@ -24,7 +24,10 @@ class Curves(QWidget):
         self.plots: list[Any] = []
         self.loss_title, self.score_title = QLabel("Loss"), QLabel("AP")
         self.loss_title.setToolTip("Mean weighted loss of the last twenty steps or so; lower is better")
-        self.score_title.setToolTip("Average precision at IoU 0.5: found / (found + missed + invented); 1 is perfect")
+        self.score_title.setToolTip(
+            "Average precision at IoU 0.5: found / (found + missed + invented); of classes the mean IoU, without "
+            "background; 1 is perfect"
+        )
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
@@ -87,8 +90,8 @@ class Curves(QWidget):
 def score_words(history: History) -> str:
     """Say how good the model is, and on what."""
     if history.best is None:
-        return "AP: no score yet"
+        return f"{history.measure}: no score yet"
     value, second = history.best
     if history.on_training:
-        return f"AP {value:.2f} (training cells)"
-    return f"best AP {value:.2f} at {duration(second)}"
+        return f"{history.measure} {value:.2f} (training cells)"
+    return f"best {history.measure} {value:.2f} at {duration(second)}"
