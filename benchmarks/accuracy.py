@@ -2,6 +2,7 @@
 
 Every run trains one variant of the default recipe on so many training images (drawn by the seed) and scores it on the
 validation images, which take no part in the training; what it needs to choose its best weights it holds back itself.
+With `--cells N` only so many cells are painted, beside each other in one of these images (or as many as it takes).
 Runs are kept as lines of `results/accuracy.jsonl`, and not repeated; several processes may work at the same time, each
 at runs that no other has taken. `--show` only prints the table, `--plot FILE.png` draws it.
 """
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 from accuracy_plot import draw
 from datasets import samples
+from painted import dock_recipe, draw_painted
 from report import RESULTS, machine, show
 from scoring import score_model
 from variants import DECODING, SETS, VARIANTS
@@ -34,7 +36,7 @@ from napari_unetseg.tasks.samples import Sample
 from napari_unetseg.tasks.start import start_recipe
 
 RUNS = RESULTS / "accuracy.jsonl"
-KEY = ("data", "images", "budget", "start", "variant", "seed")
+KEY = ("data", "images", "cells", "budget", "start", "variant", "seed")
 SCORES = ("AP@0.5", "mean AP", "F1", "PQ", "IoU")
 
 
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=["dsb2018_fluo"])
     parser.add_argument("--variants", nargs="+", default=["default"], choices=[*VARIANTS, "all"], metavar="NAME")
     parser.add_argument("--images", nargs="+", default=["all"], help="numbers of training images, or all")
+    parser.add_argument("--cells", nargs="+", default=["all"], help="numbers of painted cells, or all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--steps", type=int, help="budget of each run in steps")
     parser.add_argument("--minutes", type=float, help="budget of each run in minutes")
@@ -66,13 +69,16 @@ def _wanted(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the runs asked for, seed by seed, so that a table fills evenly."""
     budget = f"{options.steps} steps" if options.steps else f"{options.minutes or 20:g} min"
     variants = list(VARIANTS) if "all" in options.variants else options.variants
-    for seed, data, images, variant in itertools.product(options.seeds, options.data, options.images, variants):
-        values = (data, str(images), budget, Path(options.start).stem, variant, seed)
+    asked = itertools.product(options.seeds, options.data, options.images, options.cells, variants)
+    for seed, data, images, cells, variant in asked:
+        values = (data, str(images), str(cells), budget, Path(options.start).stem, variant, seed)
         yield dict(zip(KEY, values, strict=True))
 
 
 def _runs() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RUNS.read_text(encoding="utf-8").splitlines()] if RUNS.exists() else []
+    """Return the runs that are kept; in the older ones every cell was painted."""
+    lines = RUNS.read_text(encoding="utf-8").splitlines() if RUNS.exists() else []
+    return [{"cells": "all", **json.loads(line)} for line in lines]
 
 
 def _do(key: dict[str, Any], options: argparse.Namespace) -> None:
@@ -94,7 +100,12 @@ def _measured(key: dict[str, Any], *, path: Path, options: argparse.Namespace) -
     """Train, and yield the scores as decoded by default, then those of other ways to decode."""
     training = _drawn(samples(key["data"], "train"), count=key["images"], seed=key["seed"])
     start = load_model(options.start) if options.start else None
-    usual = start_recipe(None if start is None else start.card, channels=len(training[0].image))
+    card = None if start is None else start.card
+    if key["cells"] == "all":
+        usual = start_recipe(card, channels=len(training[0].image))
+    else:
+        training = draw_painted(training, count=int(key["cells"]), seed=key["seed"])
+        usual = dock_recipe(training, card=card, zero_is_background=False)
     budget = {"steps": options.steps, "minutes": options.minutes, "seed": key["seed"]}
     layers = [usual.model_dump(), SETS.get(key["data"], {}), VARIANTS[key["variant"]], budget]
     recipe = make_recipe(layers, where=key["variant"])

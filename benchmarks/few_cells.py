@@ -18,21 +18,17 @@ from typing import Any
 
 import numpy as np
 from datasets import samples
+from painted import count_all, dock_recipe, paint_anywhere, paint_nearest
 from report import publish
-from scipy import ndimage
 from scoring import score_model
 
-from napari_unetseg.images.arrays import from_array
-from napari_unetseg.labels.annotated import Painted, count_painted
+from napari_unetseg.labels.annotated import annotate
 from napari_unetseg.labels.ids import IGNORE
 from napari_unetseg.schema.events import Note
 from napari_unetseg.tasks import train
-from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.live import Live
 from napari_unetseg.tasks.model import load_model
-from napari_unetseg.tasks.pairs import Pair, Pairs, Reading
 from napari_unetseg.tasks.samples import Sample
-from napari_unetseg.tasks.start import fit_annotation, start_recipe, validation_share
 
 SCRATCH = "scratch"
 PAINTED = ("5", "20", "20 scattered", "all", "5 images")
@@ -94,11 +90,10 @@ def _row(
     chosen = training if painted == "5 images" else training[:1]
     is_partly = painted not in ("all", "5 images")
     start = start.split(",")[0]
-    given = [(sample, _paint(sample.labels, painted)) for sample in chosen]
+    given = [replace(sample, labels=_paint(sample.labels, painted)) for sample in chosen]
     _train(given, path=path, minutes=minutes, start=start, believed=believed)
     model = load_model(path)
-    first, painting = given[0]
-    other = score_model(model, [replace(first, labels=_without(first.labels, painting))]) if is_partly else None
+    other = score_model(model, [_without(chosen[0], given[0].labels)]) if is_partly else None
     held = score_model(model, validation)
     record = model.card.training
     assert record is not None  # it was trained just now
@@ -117,39 +112,27 @@ def _paint(labels: np.ndarray, painted: str) -> np.ndarray:
     """Return the labels of the cells that are painted, 0 elsewhere."""
     if painted in ("all", "5 images"):
         return labels
-    ids = np.unique(labels)[1:]
-    centres = np.array(ndimage.center_of_mass(labels > 0, labels, ids))
-    middle = np.array(labels.shape) / 2
     count, *how = painted.split()
-    order = np.random.default_rng(0).permutation(len(ids)) if how else np.argsort(((centres - middle) ** 2).sum(1))
-    chosen = ids[order[: int(count)]]
-    return np.where(np.isin(labels, chosen), labels, 0)
+    if how:
+        return paint_anywhere(labels, count=int(count), rng=np.random.default_rng(0))
+    return paint_nearest(labels, count=int(count), centre=np.array(labels.shape) / 2)
 
 
-def _without(labels: np.ndarray, painted: np.ndarray) -> np.ndarray:
+def _without(sample: Sample, painted: np.ndarray) -> Sample:
     """Return the truth with what was painted left out of the score."""
-    return np.where(painted > 0, IGNORE, labels.astype(np.int32))
+    return replace(sample, labels=np.where(painted > 0, IGNORE, sample.labels.astype(np.int32)))
 
 
-def _train(
-    given: list[tuple[Sample, np.ndarray]], *, path: Path, minutes: float, start: str, believed: float | None
-) -> None:
-    """Do what the Train dock does with these pairs and nothing else chosen."""
+def _train(given: list[Sample], *, path: Path, minutes: float, start: str, believed: float | None) -> None:
+    """Do what the Train dock does with these images and nothing else chosen."""
     model = None if start == SCRATCH else load_model(start)
-    counts = [count_painted(labels) for _, labels in given]
-    painted = Painted(sum(one.objects for one in counts), max(one.share for one in counts))
-    recipe = start_recipe(None if model is None else model.card)
-    share = validation_share(images=len(given), objects=painted.objects, share=recipe.validation)
-    recipe = fit_annotation(recipe, zero_is_background=not painted.is_little, is_from_scratch=model is None)
-    recipe = recipe.replace(minutes=minutes, validation=share)
+    is_background = not count_all(given).is_little
+    recipe = dock_recipe(given, card=None if model is None else model.card, zero_is_background=is_background)
+    recipe = recipe.replace(minutes=minutes)
     if believed is not None:
         recipe = recipe.replace(weights=recipe.weights.replace(believed=believed))
-    reading = Reading(zero_is_background=not painted.is_little, normalization=recipe.normalization)
-    sources = [from_array(sample.image[0], axes="YX", name=sample.name) for sample, _ in given]
-    pairs = Pairs([Pair(source, labels) for source, (_, labels) in zip(sources, given, strict=True)], reading=reading)
-    found = finish(pairs.load())
-    job = train.run(found, recipe=recipe, output=path, start=model, live=Live(scores_training=True))
-    for event in job:
+    read = [replace(one, labels=annotate(one.labels, zero_is_background=is_background)) for one in given]
+    for event in train.run(read, recipe=recipe, output=path, start=model, live=Live(scores_training=True)):
         if isinstance(event, Note):
             print(event.message, flush=True)
 
