@@ -15,9 +15,9 @@ def test_events_become_curves() -> None:
         history.add(StepDone(step, loss, 1e-3, seconds=10.0 * step, fraction=0.1 * step))
     assert history.losses == [4.0, 3.0]
     assert (history.step, history.seconds_left) == (3, pytest.approx(70))
-    history.add(Validated(2, 0.8, 0.5, is_best=True, seconds=20))
-    history.add(Validated(3, 0.7, 0.6, is_best=False, seconds=30))
-    assert (history.scores, history.best, history.on_training) == ([0.8, 0.7], (0.8, 20), False)
+    history.add(Validated(2, 0.8, 0.5, is_kept=True, seconds=20))
+    history.add(Validated(3, 0.7, 0.6, is_kept=False, seconds=30))
+    assert (history.scores, history.kept, history.on_training) == ([0.8, 0.7], (0.8, 20), False)
     history.add(Relabelled(7, 1, 3))
     history.add(Note("x"))
     assert (history.objects, history.notes) == (7, ["x"])

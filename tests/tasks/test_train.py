@@ -287,5 +287,5 @@ def test_of_equal_scores_the_later_model_is_kept(
     monkeypatch.setattr(train, "score", score)
     recipe = recipe.replace(steps=8, validate_every=0.125)
     events = finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
-    assert len([event for event in events if isinstance(event, Validated) and event.is_best]) > 2
+    assert len([event for event in events if isinstance(event, Validated) and event.is_kept]) > 2
     assert file.read_card(tmp_path / "m.safetensors").training.steps == 8

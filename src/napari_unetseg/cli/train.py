@@ -274,7 +274,7 @@ def _tell(card: ModelCard, output: Path, *, report: Report) -> None:
     if record.scores:
         report.say(table([(name, value) for name, value in record.scores.items()], head=("validation score", "value")))
     report.say(
-        f"{output}: best at step {record.steps} after {duration(record.seconds)}, "
+        f"{output}: the weights of step {record.steps}, after {duration(record.seconds)}, "
         f"learnt from {learnt} in {counted(record.images, 'image')}"
     )
     report.say(f"next: napari-unetseg segment IMAGE_OR_FOLDER -o results --model {_quoted(output)}")

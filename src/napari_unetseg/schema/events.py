@@ -53,7 +53,7 @@ class Validated:
     step: int
     ap50: float
     mean_ap: float
-    is_best: bool
+    is_kept: bool
     seconds: float
     on_training: bool = False
     """The score is on the training objects themselves, as there are none to hold back: it says nothing of others."""

@@ -26,7 +26,7 @@ class History:
     """AP at IoU 0.5, or of classes the mean IoU."""
     measure: str = "AP"
     """Which of them."""
-    best: tuple[float, float] | None = None
+    kept: tuple[float, float] | None = None
     """The score of the model that is kept, and the second it was found at."""
     on_training: bool = False
     """Whether the scores are on the training objects themselves."""
@@ -47,8 +47,8 @@ class History:
                 self.scores.append(event.shown)
                 self.measure = event.measure
                 self.on_training = event.on_training
-                if event.is_best:
-                    self.best = (event.shown, event.seconds)
+                if event.is_kept:
+                    self.kept = (event.shown, event.seconds)
             case Relabelled():
                 self.objects = event.objects
             case Note():

@@ -75,7 +75,7 @@ def score_training(network: Network, *, data: Data, recipe: Recipe, progress: Pr
     painted = [crop_to_known(sample) for sample in data.sampler.samples]
     scores = yield from validate(network, held=painted, recipe=recipe)
     if scores is not None:
-        yield told(scores, progress=progress, is_best=True, on_training=True)
+        yield told(scores, progress=progress, is_kept=True, on_training=True)
 
 
 def _take_over(fresh: Sequence[Sample], *, data: Data, recipe: Recipe, step: int) -> Relabelled:

@@ -27,15 +27,15 @@ from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.classes import fit_classes
 from napari_unetseg.tasks.distributed import Team
 from napari_unetseg.tasks.jobs import finish
+from napari_unetseg.tasks.keep import keep_best
 from napari_unetseg.tasks.live import Live
-from napari_unetseg.tasks.model import Model, weights_of
+from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare_for, split
 from napari_unetseg.tasks.serving import Data, score, score_training, serve
 from napari_unetseg.tasks.start import start_recipe
 from napari_unetseg.tasks.step import Run, take_step
-from napari_unetseg.tasks.validate import told
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
 VALIDATION_SHARE = 4  # between two validations lies at least this many times the last one's duration
@@ -234,7 +234,7 @@ def _loop(
         if live.must_stop:
             break
     if live.must_stop and (not data.held or progress.best_step == 0):
-        yield from _keep_best(run_, scores=None, card=data.card, output=output)
+        yield from keep_best(run_, scores=None, card=data.card, output=output)
     if progress.best_step == 0:
         raise JobError("training gave no finite model; lower the learning rate, check the labels, and start again")
 
@@ -258,7 +258,7 @@ def _validate(run_: Run, *, data: Data, live: Live, recipe: Recipe, output: Path
     scores = yield from score(run_.average, data=data, recipe=recipe, live=live)
     if scores is None and data.held:
         return  # the run is to stop
-    yield from _keep_best(run_, scores=scores, card=data.card, output=output)
+    yield from keep_best(run_, scores=scores, card=data.card, output=output)
     if scores is None and live.scores_training:
         yield from score_training(run_.average, data=data, recipe=recipe, progress=run_.progress)
 
@@ -277,22 +277,3 @@ def _freeze(run_: Run, *, data: Data, recipe: Recipe, output: Path) -> Generator
         data_sha256=data.card.training.data_sha256 if data.card.training else "",
     )
     yield Saved(frozen)
-
-
-def _keep_best(
-    run_: Run, *, scores: dict[str, Any] | None, card: ModelCard, output: Path
-) -> Generator[Event, None, None]:
-    """Save when the score is the best so far, or when there is nothing to score on."""
-    progress = run_.progress
-    value = progress.best if scores is None else told(scores, progress=progress).value
-    progress.without_gain = 0 if scores is None or value > progress.best else progress.without_gain + 1
-    is_best = scores is None or value >= progress.best  # of two alike the one that has learnt for longer
-    if is_best:
-        progress.best, progress.best_step = value, progress.step
-        weights = weights_of(run_.average)
-        if not all(np.isfinite(array).all() for array in weights.values()):
-            raise JobError("the weights are no longer finite; lower the learning rate and start again")
-        file.save(output, card=record.with_scores(card, progress=progress, scores=scores), weights=weights)
-        yield Saved(output)
-    if scores is not None:
-        yield told(scores, progress=progress, is_best=is_best)

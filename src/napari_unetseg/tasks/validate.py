@@ -52,7 +52,7 @@ def validate(network: Network, *, held: list[Sample], recipe: Recipe) -> Generat
 
 
 def told(
-    scores: Mapping[str, Any], *, progress: Progress, is_best: bool = False, on_training: bool = False
+    scores: Mapping[str, Any], *, progress: Progress, is_kept: bool = False, on_training: bool = False
 ) -> Validated:
     """Return what is told of the scores of a validation."""
     is_of_classes = "foreground_iou" in scores
@@ -60,7 +60,7 @@ def told(
         progress.step,
         ap50=0.0 if is_of_classes else float(scores["ap"]["0.50"]),
         mean_ap=0.0 if is_of_classes else float(scores["mean_ap"]),
-        is_best=is_best,
+        is_kept=is_kept,
         seconds=progress.seconds,
         on_training=on_training,
         mean_iou=float(scores["foreground_iou"]) if is_of_classes else None,

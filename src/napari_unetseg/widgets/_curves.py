@@ -89,9 +89,9 @@ class Curves(QWidget):
 
 def score_words(history: History) -> str:
     """Say how good the model is, and on what."""
-    if history.best is None:
+    if history.kept is None:
         return f"{history.measure}: no score yet"
-    value, second = history.best
+    value, second = history.kept
     if history.on_training:
         return f"{history.measure} {value:.2f} (training cells)"
-    return f"best {history.measure} {value:.2f} at {duration(second)}"
+    return f"kept: {history.measure} {value:.2f} at {duration(second)}"
