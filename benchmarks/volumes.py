@@ -66,7 +66,9 @@ def _rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     if options.native is not None:
         model = load_model(options.native)
         assert model.card.training is not None
-        yield {"network": "3D", "trained on": "volumes", "steps": model.card.training.steps, **_score(model, held)}
+        for way, changes in {"the network": {}, "the network, 8 views": {"views": 8}}.items():
+            facts = {"network": "3D", "trained on": "volumes", "steps": model.card.training.steps}
+            yield {**facts, "3D by": way, **_score(model, held, **changes)}
 
 
 def _score(model: Model, held: Sequence[Sample], **changes: Any) -> dict[str, Any]:
