@@ -95,7 +95,7 @@ def segment_files(
     if existing == "skip":
         _check_settings(manifest, places.values())
     title = f"{folder.resolve().name}: segmented with {model.card.name}"
-    report = Report(folder, title=title) if has_report else None
+    report = Report(folder, title=title, has_objects=not model.card.target.is_semantic) if has_report else None
     try:
         return (yield from _all(inputs, places=places, job=job, manifest=manifest, report=report))
     finally:

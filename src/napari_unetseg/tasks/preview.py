@@ -25,7 +25,7 @@ GAP = 4  # pixels between two patches
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Patches side by side: image `(C, Y, X)`, and labels `(Y, X)` whose ids differ from patch to patch."""
+    """Patches side by side: image `(C, Y, X)`, and labels `(Y, X)`; ids of objects differ from patch to patch."""
 
     image: np.ndarray
     labels: np.ndarray
@@ -70,10 +70,10 @@ def augmentation(pairs: Pairs, *, recipe: Recipe) -> Generator[Event, None, Grid
         labels += list(painted)
         step += 1
         yield Note("drawing patches")
-    return make_grid(images[:PATCHES], labels[:PATCHES])
+    return make_grid(images[:PATCHES], labels[:PATCHES], has_objects=not recipe.target.is_semantic)
 
 
-def make_grid(images: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Grid:
+def make_grid(images: Sequence[np.ndarray], labels: Sequence[np.ndarray], *, has_objects: bool = True) -> Grid:
     """Lay patches (C, [Z,] Y, X) and labels ([Z,] Y, X) out in a square; of volumes the middle plane."""
     if labels[0].ndim == 3:
         middle = labels[0].shape[0] // 2
@@ -89,7 +89,8 @@ def make_grid(images: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Gri
         place = slice(top, top + height - GAP), slice(left, left + width - GAP)
         image[(slice(None), *place)] = pixels
         ids[place] = np.where(painted > 0, painted + highest, 0)
-        highest = max(highest, int(ids[place].max()))
+        if has_objects:  # the ids of classes stay
+            highest = max(highest, int(ids[place].max()))
     return Grid(image, ids)
 
 

@@ -51,8 +51,8 @@ class _Row:
 class Report:
     """The rows of a folder: those of earlier runs, and of this one and of others at work, which take their place."""
 
-    def __init__(self, folder: Path, *, title: str) -> None:
-        self._folder, self._title = folder, title
+    def __init__(self, folder: Path, *, title: str, has_objects: bool = True) -> None:
+        self._folder, self._title, self._has_objects = folder, title, has_objects
 
     def add(self, item: ItemDone, *, path: Path, picture: str = "") -> None:
         """Note what became of the image at `path`; one that was kept has its row already."""
@@ -62,7 +62,7 @@ class Report:
             if known is not None and known.status in ("done", "kept"):
                 return
         status = "failed" if item.error else "in parts" if item.output is None else "done" if item.seconds else "kept"
-        is_known = status == "done"
+        is_known = status == "done" and self._has_objects
         row = _Row(
             path=key,
             name=item.item,
@@ -145,7 +145,8 @@ def _read_rows(path: Path) -> dict[str, _Row]:
 def _summary(rows: list[_Row]) -> str:
     done, failed = (sum(row.status == status for row in rows) for status in ("done", "failed"))
     objects, seconds = sum(row.objects or 0 for row in rows), sum(row.seconds or 0.0 for row in rows)
-    told = f"{counted(len(rows), 'image')}, {done} done: {counted(objects, 'object')} in {duration(seconds)}"
+    found = f": {counted(objects, 'object')}" if any(row.objects is not None for row in rows) else ""
+    told = f"{counted(len(rows), 'image')}, {done} done{found} in {duration(seconds)}"
     return f'{told}; <span class="failed">{failed} failed</span>' if failed else told
 
 

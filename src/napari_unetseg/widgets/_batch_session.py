@@ -61,6 +61,8 @@ class Settings:
     decoding: DecodingConfig | None = None
     existing: Existing = "skip"
     memory: MemoryConfig = field(default_factory=MemoryConfig)
+    is_semantic: bool = False
+    """Whether the model gives classes: then no objects are counted."""
 
 
 class BatchSession(Session):
@@ -161,7 +163,9 @@ class BatchSession(Session):
         counts = {"done": "done", "failed": "failed", "has result": "left out"}
         parts = [f"{self.count(state)} {word}" for state, word in counts.items() if self.count(state)]
         objects = sum(row.objects or 0 for row in self.rows if row.state == "done")
-        return f"{', '.join(parts)}: {counted(objects, 'object')} in {duration(time.monotonic() - self.began)}"
+        has_objects = self.settings is None or not self.settings.is_semantic
+        found = "" if not has_objects else f": {counted(objects, 'object')}"
+        return f"{', '.join(parts)}{found} in {duration(time.monotonic() - self.began)}"
 
     def _on_progressed(self, event: Event) -> None:
         running = next((number for number, row in enumerate(self.rows) if row.state == "running"), None)

@@ -71,4 +71,7 @@ def _open(order: Order) -> Opened:
     import pandas as pd
 
     table = pd.read_csv(order.place.table) if order.place.table.exists() else None
+    if table is not None and order.card.target.is_semantic:
+        sizes = table.filter(regex="^(area|volume)_px$").iloc[:, 0]
+        return Opened(table.loc[(table["label"] > 0) & (sizes > 0), "label"].nunique(), table)
     return Opened(0 if table is None else len(table), table)

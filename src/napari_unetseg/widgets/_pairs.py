@@ -15,7 +15,7 @@ from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._dock import hint
 from napari_unetseg.widgets._layer_choice import LayerChoice
-from napari_unetseg.widgets._segment_result import ROLE as RESULT
+from napari_unetseg.widgets._segment_result import ROLES as RESULTS
 from napari_unetseg.widgets._train_layers import LayerPair, problem_of
 from napari_unetseg.widgets._training_set import ROLE
 
@@ -27,16 +27,22 @@ OR_CORRECTED = " Or add a pair with labels that you have corrected."
 PAINT_SOME = "Paint five to twenty cells, each with its own number (key M takes the next number)."
 
 
+CELLS, CLASSES = ("cell", "cells"), ("class", "classes")
+
+
 class PairRow(QWidget):
     """Check box, image, labels, number of objects, and a button that takes the row away."""
 
     changed = Signal()
     removed = Signal()
 
-    def __init__(self, viewer: Any, pair: LayerPair, *, background_id: int | None = None) -> None:
+    def __init__(
+        self, viewer: Any, pair: LayerPair, *, background_id: int | None = None, noun: tuple[str, str] = CELLS
+    ) -> None:
         super().__init__()
         self.pair = pair
         self.background_id = background_id
+        self.noun = noun
         self.painted = Painted(0, 0.0)
         self.check = QCheckBox()
         self.check.setToolTip("Learn from this pair")
@@ -44,9 +50,9 @@ class PairRow(QWidget):
         self.image = LayerChoice(viewer, Image, accepts=_is_offered)
         self.image.setToolTip("Image to learn from")
         self.labels = LayerChoice(viewer, Labels, accepts=_is_offered)
-        self.labels.setToolTip("Its labels: every cell painted with its own number")
+        self.labels.setToolTip("Its labels: cells painted each with its own number, or classes each with one")
         self.count = QLabel()
-        self.count.setToolTip("Number of cells painted")
+        self.count.setToolTip("Number of cells, or of classes, painted")
         self.remove = QToolButton()
         self.remove.setText("×")
         self.remove.setToolTip("Take this pair out of the list; the layers stay")
@@ -77,13 +83,14 @@ class PairRow(QWidget):
         """Count what is painted now."""
         data = None if self.pair.labels is None else _layers.data_of(self.pair.labels)
         is_countable = isinstance(data, np.ndarray) and data.size <= COUNTED
-        self.painted = self._count(data) if is_countable else Painted(0 if data is None else 1, 0.0)
-        words = counted(self.painted.objects, "cell") if is_countable else "? cells"
+        self.painted = (
+            count_painted(data, background_id=self.background_id)
+            if is_countable
+            else Painted(0 if data is None else 1, 0.0)
+        )
+        words = counted(self.painted.objects, *self.noun) if is_countable else f"? {self.noun[1]}"
         self.count.setText("" if data is None else words)
         self.changed.emit()
-
-    def _count(self, data: np.ndarray) -> Painted:
-        return count_painted(data, background_id=self.background_id)
 
     def _on_choice_changed(self, _value: Any = None) -> None:
         self._take_over()
@@ -119,6 +126,7 @@ class PairList(QWidget):
         self._rows = rows
         self._seen: set[int] = set()
         self._background_id: int | None = None
+        self._noun = CELLS
         self.widgets: list[PairRow] = []
         self._column = QVBoxLayout()
         self._column.setSpacing(3)
@@ -160,6 +168,13 @@ class PairList(QWidget):
             row.background_id = label
             row.recount()
 
+    def set_meaning(self, *, is_semantic: bool) -> None:
+        """Say what is counted: cells, or classes."""
+        self._noun = CLASSES if is_semantic else CELLS
+        for row in self.widgets:
+            row.noun = self._noun
+            row.recount()
+
     def painted(self) -> Painted:
         """Return how much is painted in the pairs that are used, all together."""
         used = [row.painted for row in self.widgets if row.pair.is_used]
@@ -197,7 +212,7 @@ class PairList(QWidget):
 
     def _suggestion(self) -> LayerPair | None:
         """Return the first labels that fit an image, else the topmost of both; what a model found is no suggestion."""
-        labels = [layer for layer in self._layers_of(Labels) if _fact(layer, "role") != RESULT]
+        labels = [layer for layer in self._layers_of(Labels) if _fact(layer, "role") not in RESULTS]
         pairs = [LayerPair(image, one) for one in labels for image in self._layers_of(Image)]
         return next((pair for pair in pairs if not problem_of(pair)), pairs[0] if pairs else None)
 
@@ -218,7 +233,7 @@ class PairList(QWidget):
             row.deleteLater()
         self.widgets = []
         for pair in self._rows:
-            row = PairRow(self.viewer, pair, background_id=self._background_id)
+            row = PairRow(self.viewer, pair, background_id=self._background_id, noun=self._noun)
             row.changed.connect(self._on_row_changed)
             row.removed.connect(lambda row=row: self._on_row_removed(row))
             self._column.addWidget(row)

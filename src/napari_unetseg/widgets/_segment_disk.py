@@ -12,7 +12,7 @@ from napari_unetseg.images.results import Result as Place
 from napari_unetseg.tasks.work import folder_of
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._destination import shortened
-from napari_unetseg.widgets._segment_result import ROLE, features_of
+from napari_unetseg.widgets._segment_result import features_of, name_of
 
 
 class ResultOnDisk:
@@ -22,12 +22,15 @@ class ResultOnDisk:
     is_new, can_undo, is_edited = True, False, False
     is_touched = False
 
-    def __init__(self, layer: Layer, *, axes: str, region: Mapping[str, slice], place: Place) -> None:
+    def __init__(
+        self, layer: Layer, *, axes: str, region: Mapping[str, slice], place: Place, is_semantic: bool = False
+    ) -> None:
         self.axes = "".join(letter for letter in "TZYX" if letter in axes)
         lengths = dict(zip(axes.replace("S", ""), _layers.data_of(layer).shape, strict=False))
         starts = [region.get(letter, slice(None)).indices(lengths[letter])[0] for letter in self.axes]
         self._placement = _layers.shifted(_layers.placement(layer, axes=axes, kept=self.axes), starts)
-        self.name, self.source_name = f"{layer.name} labels", layer.name
+        self.is_semantic, self.source_name = is_semantic, layer.name
+        self.name, self.role = name_of(layer, is_semantic=is_semantic)
         self.place, self.file = place, place.labels
         self.layer: Labels | None = None
         self.levels: list[Any] = []
@@ -42,7 +45,7 @@ class ResultOnDisk:
 
     def finish(self, viewer: Any, *, facts: dict[str, Any], table: pd.DataFrame | None) -> None:
         """Show what is in the file now, in the layer that showed it before if there is one."""
-        facts = {"role": ROLE, "source": self.source_name, "axes": self.axes, "file": str(self.file), **facts}
+        facts = {"role": self.role, "source": self.source_name, "axes": self.axes, "file": str(self.file), **facts}
         self.layer = self._earlier(viewer)
         if self.layer is None:
             self.layer = _layers.add_labels(
@@ -62,11 +65,11 @@ class ResultOnDisk:
     def notes(self) -> list[str]:
         """Say where the labels are."""
         labels, table = shortened(self.file.name), shortened(self.place.table.name)
-        return [f"{labels} has the labels, {table} a row for each object"]
+        return [f"{labels} has the labels, {table} a row for each {'class' if self.is_semantic else 'object'}"]
 
     def _earlier(self, viewer: Any) -> Labels | None:
         for layer in viewer.layers:
-            is_ours = isinstance(layer, Labels) and _layers.role_of(layer) == ROLE and layer.multiscale
+            is_ours = isinstance(layer, Labels) and _layers.role_of(layer) == self.role and layer.multiscale
             if is_ours and layer.metadata[_layers.METADATA].get("file") == str(self.file):
                 return layer
         return None

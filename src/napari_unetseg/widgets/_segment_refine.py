@@ -26,6 +26,8 @@ ON_DISK_TIP = (
     "Off: to decode anew at once, the network's maps of all of the image would have to be kept, and they are larger "
     "than memory too. Change the settings above and segment again; try them on a slice first"
 )
+REVIEW_TIP = "Go through the objects, the doubtful ones first, and correct them"
+NO_REVIEW = "These are classes: there are no objects to go through one by one; paint over what is wrong"
 SAVE_TIP = "Save the labels with axes and pixel size, as OME-TIFF or OME-Zarr"
 FILES = "OME-TIFF (*.ome.tif *.tif);;OME-Zarr (*.zarr)"
 
@@ -65,14 +67,17 @@ class RefinePanel(QWidget):
         self.table.setToolTip("Open napari's table of the objects: sort it, save it as CSV, click a row to find a cell")
         self.save = QPushButton("Save…")
         self.review = QPushButton("Review →")
-        self.review.setToolTip("Go through the objects, the doubtful ones first, and correct them")
         buttons = QHBoxLayout()
         for button in (self.table, self.save, self.review):
             buttons.addWidget(button, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(_title("Refine (at once, without a new run)"))
-        layout.addLayout(rows)
+        self.tuning = QWidget()
+        tuning = QVBoxLayout(self.tuning)
+        tuning.setContentsMargins(0, 0, 0, 0)
+        tuning.addWidget(_title("Refine (at once, without a new run)"))
+        tuning.addLayout(rows)
+        layout.addWidget(self.tuning)
         layout.addWidget(self.note)
         layout.addWidget(self.apply)
         layout.addWidget(self.count)
@@ -112,8 +117,10 @@ class RefinePanel(QWidget):
         self.setVisible(is_there)
         if not is_there:
             return
-        for button in (self.table, self.review):
-            button.setEnabled(not session.job.is_running)
+        self.tuning.setVisible(not result.is_semantic)
+        self.table.setEnabled(not session.job.is_running)
+        self.review.setEnabled(not session.job.is_running and not result.is_semantic)
+        self.review.setToolTip(NO_REVIEW if result.is_semantic else REVIEW_TIP)
         if refiner.wanted is not None and refiner.wanted != self.value():
             self.set_value(refiner.wanted)
         for name, slider in self.sliders.items():
@@ -135,7 +142,7 @@ class RefinePanel(QWidget):
 
     def _note(self) -> str:
         session, refiner = self.session, self.session.refiner
-        if session.job.is_running:
+        if session.job.is_running or session.result.is_semantic:
             return ""
         if session.result.file is not None:
             return ON_DISK
@@ -153,6 +160,8 @@ class RefinePanel(QWidget):
             return "segmenting…"
         if objects is None:
             return "unfinished"
+        if self.session.result.is_semantic:
+            return f"{counted(objects, 'class', 'classes')} found"
         return ("about " if self.session.refiner.is_partial else "") + counted(objects, "object")
 
     def _on_slider_changed(self, _value: float) -> None:

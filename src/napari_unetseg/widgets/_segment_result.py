@@ -20,7 +20,9 @@ from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._edits import RunStep, is_edited, note_made
 from napari_unetseg.widgets._redraw import Redraw, warm_up
 
-ROLE = "result"
+ROLE, CLASSES = "result", "class result"
+ROLES = (ROLE, CLASSES)
+"""Objects with ids of their own, or pixels with the ids of classes; a run of the one leaves layers of the other."""
 UNDOABLE = 2**29
 """Bytes of an undo step, which holds the labels before and after; larger changes cannot be undone."""
 
@@ -31,7 +33,15 @@ class Result:
     The array is kept apart from its layer: that may be removed or renamed while the run goes on.
     """
 
-    def __init__(self, layer: Layer, *, axes: str, region: dict[str, slice], existing: Labels | None) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        *,
+        axes: str,
+        region: dict[str, slice],
+        existing: Labels | None,
+        is_semantic: bool = False,
+    ) -> None:
         data, letters = _layers.data_of(layer), axes.replace("S", "")
         self.axes = "".join(letter for letter in letters if letter in "TZYX")
         shape = dict(zip(axes, data.shape, strict=True))
@@ -43,7 +53,9 @@ class Result:
             place = _layers.shifted(place, starts)
             spans = {letter: range(len(span)) for letter, span in spans.items()}
             shape = {letter: len(span) for letter, span in spans.items()}
-        self.name, self.place, self.source_name = f"{layer.name} labels", place, layer.name
+        self.is_semantic = is_semantic
+        self.name, self.role = name_of(layer, is_semantic=is_semantic)
+        self.place, self.source_name = place, layer.name
         wanted = tuple(shape[letter] for letter in self.axes)
         self.box = tuple(_slice(spans[letter]) if letter in spans else slice(0, 1) for letter in "TZYX")
         self.index = tuple(_slice(spans[letter]) for letter in self.axes)
@@ -152,7 +164,7 @@ class Result:
         self.take_back()
         self.show(viewer)
         layer = self.layer
-        layer.metadata[_layers.METADATA] = {"role": ROLE, "source": self.source_name, "axes": self.axes, **facts}
+        layer.metadata[_layers.METADATA] = {"role": self.role, "source": self.source_name, "axes": self.axes, **facts}
         layer.features = features_of(table)
         if self._before is not None:
             _add_undo_step(layer, self.index, before=self._before, after=self.array[self.index].copy())
@@ -195,18 +207,25 @@ def result_for(
     region: dict[str, slice],
     viewer: Any,
     known: Mapping[Image, Labels],
+    is_semantic: bool = False,
 ) -> Result:
     """Return the result of a run over `layer`: the layer of the last one, else one found by its facts, else a new one.
 
-    `known` are the results by image. A layer that was hidden is shown.
+    `known` are the results by image. A layer that was hidden is shown. Classes never go into a layer of objects.
     """
+    _, role = name_of(layer, is_semantic=is_semantic)
     existing = known.get(layer)
-    if existing is None or existing not in viewer.layers:
-        existing = _layers.find_result(viewer, role=ROLE, source=layer.name)
-    result = Result(layer, axes=axes, region=region, existing=existing)
+    if existing is None or existing not in viewer.layers or _layers.role_of(existing) not in (role, ""):
+        existing = _layers.find_result(viewer, role=role, source=layer.name)
+    result = Result(layer, axes=axes, region=region, existing=existing, is_semantic=is_semantic)
     if result.layer is not None:
         result.layer.visible = True
     return result
+
+
+def name_of(layer: Layer, *, is_semantic: bool) -> tuple[str, str]:
+    """Return name and role of the result of an image."""
+    return (f"{layer.name} classes", CLASSES) if is_semantic else (f"{layer.name} labels", ROLE)
 
 
 def features_of(table: pd.DataFrame | None) -> pd.DataFrame:

@@ -80,12 +80,13 @@ class SegmentSession(Session):
         if self.result is not None:
             self.result.take_back()
         axes, region = order.source.axes.letters, order.region
-        is_large = order.place is not None
+        is_large, kind = order.place is not None, {"region": region, "is_semantic": order.card.target.is_semantic}
         if is_large:
-            result: Any = ResultOnDisk(layer, axes=axes, region=region, place=order.place)
+            result: Any = ResultOnDisk(layer, axes=axes, place=order.place, **kind)
         else:
-            result = result_for(layer, axes, region=region, viewer=self.viewer, known=self._layers)
-        self.order, self.result, self.cache, self._layer = order, result, None if is_large else new_cache(), layer
+            result = result_for(layer, axes, viewer=self.viewer, known=self._layers, **kind)
+        is_refined = not is_large and not result.is_semantic
+        self.order, self.result, self.cache, self._layer = order, result, new_cache() if is_refined else None, layer
         self._notes, self.fraction, self.ended = [], 0.0, ""
         self.began = time.monotonic()
         if getattr(self.viewer, "window", None) is not None:

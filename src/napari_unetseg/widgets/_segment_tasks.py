@@ -86,6 +86,7 @@ class Order:
             "channels": list(self.channels),
             "region": {letter: [part.start, part.stop] for letter, part in self.region.items()},
             "decoding": decoding.model_dump(),
+            **({"classes": list(self.card.classes)} if self.card.target.is_semantic else {}),
             "tiling": self.tiling.model_dump(),
         }
 
@@ -183,7 +184,7 @@ def segment_task(order: Order, *, loaded: Loaded, result: Any, table: Any, cache
 
     def task() -> Generator[Event, None, Any]:
         yield Note("")
-        from napari_unetseg.tasks.region import Whole, into_whole
+        from napari_unetseg.tasks.region import Whole, classes_into_whole, into_whole
         from napari_unetseg.tasks.segment import run
 
         model = loaded.model(order.model)
@@ -198,6 +199,8 @@ def segment_task(order: Order, *, loaded: Loaded, result: Any, table: Any, cache
             preview=True,
             predictor=predictor,
         )
+        if result.is_semantic:
+            return (yield from classes_into_whole(job, **_where(order, result)))
         return (yield from into_whole(job, **_where(order, result), whole=Whole(result.canvas, table), cache=cache))
 
     return task

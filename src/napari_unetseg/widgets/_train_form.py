@@ -22,6 +22,7 @@ from napari_unetseg.widgets._dock import Dock, hint
 from napari_unetseg.widgets._models import ModelChooser
 from napari_unetseg.widgets._pairs import PairList
 from napari_unetseg.widgets._train_layers import LayerPair
+from napari_unetseg.widgets._train_meaning import Meaning
 from napari_unetseg.widgets._train_options import TrainOptions
 
 SCRATCH = "from scratch"
@@ -38,6 +39,7 @@ class TrainForm(Dock):
     def _build(self, rows: list[LayerPair]) -> None:
         self.pairs = PairList(self.viewer, rows)
         self.column.addWidget(self.pairs)
+        self.meaning = Meaning(self)
         self.zero = QComboBox()
         self.zero.addItems([NOT_ANNOTATED, BACKGROUND])
         self.add_row(

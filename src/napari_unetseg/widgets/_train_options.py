@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import LossConfig, NetworkConfig, Recipe, WeightConfig
+from napari_unetseg.schema.config import LossConfig, NetworkConfig, Recipe, TargetConfig, WeightConfig
 from napari_unetseg.tasks.start import STRENGTHS, patch_of, start_recipe, strengthened
 from napari_unetseg.widgets._dock import Dock
 from napari_unetseg.widgets._form import Form
@@ -100,12 +100,13 @@ class TrainOptions(QObject):
         text = self.channel.currentText()
         return None if text in ("", ALL_CHANNELS) else (int(text),)
 
-    def recipe(self, *, channels: int) -> Recipe:
-        """Return the recipe; `channels` is how many the network is to read from scratch."""
+    def recipe(self, *, channels: int, is_semantic: bool = False) -> Recipe:
+        """Return the recipe; from scratch the network is to read `channels`, and learn objects or classes."""
         run = self.run.value()
         base = start_recipe(self.card)
         if self.card is None:
-            base = base.replace(network=self.network.value().replace(in_channels=channels))
+            target = TargetConfig(kind="semantic") if is_semantic else base.target
+            base = base.replace(network=self.network.value().replace(in_channels=channels), target=target)
         ndim, depth = base.network.ndim, base.network.depth
         edge = self.patch.value()
         return base.replace(

@@ -46,6 +46,7 @@ class Plan:
     axes: str = ""
     device: str = "auto"
     resumes: bool = False
+    class_names: tuple[str, ...] = ()
 
 
 class TrainSession(Session):
@@ -119,6 +120,7 @@ class TrainSession(Session):
             found = yield from samples.load()
             facts = {"data": names, "description": f"trained in napari on {names}"}
             options = {"output": output, "start": start, "device": plan.device, "live": live}
+            options["class_names"] = plan.class_names
             return (yield from train.run(found, recipe=plan.recipe, resume=plan.resumes, **options, **facts))
 
         self._live = live

@@ -69,6 +69,7 @@ class BatchDock(Dock):
             decoding=self.decoding.value(),
             existing=self.existing.currentData(),
             memory=self.memory.value(),
+            is_semantic=self.model.card.target.is_semantic,
         )
 
     def set_value(self, settings: Settings) -> None:
@@ -249,6 +250,7 @@ class BatchDock(Dock):
 
     def _on_model_changed(self) -> None:
         self.decoding.set_value(self._decoding_of_model())
+        self.decoding.setVisible(self.model.card is None or not self.model.card.target.is_semantic)
         self._refresh()
 
     def _on_run_clicked(self) -> None:

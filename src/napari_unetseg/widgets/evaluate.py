@@ -19,6 +19,7 @@ from napari_unetseg.widgets._evaluate_session import COLOURS, EvaluateSession, R
 from napari_unetseg.widgets._label_axes import AxesChoice
 from napari_unetseg.widgets._layer_choice import LayerChoice
 from napari_unetseg.widgets._mistake_table import MistakeTable
+from napari_unetseg.widgets._segment_result import CLASSES
 from napari_unetseg.widgets._session import session_of
 
 EMPTY = "Evaluation needs two Labels layers of one image: the result to judge, and labels known to be true."
@@ -169,6 +170,12 @@ class EvaluateDock(Dock):
             return EMPTY
         if labels is truth:
             return "Choose two different layers."
+        classes = [layer.name for layer in (labels, truth) if _layers.role_of(layer) == CLASSES]
+        if classes:
+            return (
+                f"'{classes[0]}' holds classes, and objects are compared here: save it, and score it with "
+                "'napari-unetseg evaluate --semantic'."
+            )
         beyond = [layer.name for layer in (labels, truth) if _layers.is_beyond_memory(layer)]
         if beyond:
             return f"'{beyond[0]}' is larger than memory and cannot be compared as a whole; compare a slice or a part."

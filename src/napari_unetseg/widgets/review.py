@@ -21,6 +21,7 @@ from napari_unetseg.widgets._keys import Keys
 from napari_unetseg.widgets._label_axes import AxesChoice
 from napari_unetseg.widgets._layer_choice import LayerChoice
 from napari_unetseg.widgets._review_session import ReviewSession
+from napari_unetseg.widgets._segment_result import CLASSES
 from napari_unetseg.widgets._session import session_of
 from napari_unetseg.widgets._training_set import ROLE
 
@@ -234,7 +235,7 @@ class ReviewDock(Dock):
 
 
 def _is_reviewed(layer: Layer) -> bool:
-    return not _layers.is_aid(layer) and _layers.role_of(layer) != ROLE
+    return not _layers.is_aid(layer) and _layers.role_of(layer) not in (ROLE, CLASSES)
 
 
 def _about(item: Any) -> str:

@@ -176,7 +176,7 @@ class SegmentDock(Dock):
         goes_on = order is not None and order.place is not None and self.destination.is_unfinished
         self.run.setEnabled(not problem and not is_running)
         self.run.setText("Segmenting…" if is_running else "Go on" if goes_on else "Segment")
-        self.run.setToolTip(problem or "Outline the cells of the region (Ctrl+Enter)")
+        self.run.setToolTip(problem or "Outline the cells of the region, or find its classes (Ctrl+Enter)")
         self.cancel.setEnabled(is_running and not self.session.job.is_stopping)
         self.cancel.setText("Stopping…" if self.session.job.is_stopping else "Cancel")
         self.forecast.setText("" if is_running else problem or self._words.words(order, goes_on=goes_on))
@@ -188,8 +188,9 @@ class SegmentDock(Dock):
                 and self.session.image() is self.image.layer.value()
                 and self.session.order.model == self.model.value()
             )
-            for name in self.refine.sliders:  # one place to set them, not two
-                self.decoding.show_field(name, not is_refined)
+            has_objects = self.model.card is None or not self.model.card.target.is_semantic
+            for name in DECODING:  # one place to set them, not two; of classes none means anything
+                self.decoding.show_field(name, has_objects and not (is_refined and name in self.refine.sliders))
 
     def _refresh_destination(self, order: Order | None) -> str:
         """Show where labels go that are larger than memory; return what is in the way of that."""

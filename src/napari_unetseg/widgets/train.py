@@ -16,16 +16,12 @@ from napari_unetseg.schema.words import duration
 from napari_unetseg.tasks.pairs import Reading
 from napari_unetseg.tasks.start import fit_annotation, validation_share
 from napari_unetseg.widgets import _settings
-from napari_unetseg.widgets._card import show_card
-from napari_unetseg.widgets._models import ModelChooser
-from napari_unetseg.widgets._open import open_dock
 from napari_unetseg.widgets._session import session_of
+from napari_unetseg.widgets._train_after import segment_with, show_card_of
 from napari_unetseg.widgets._train_form import BACKGROUND, NOT_ANNOTATED, SCRATCH, TrainForm
 from napari_unetseg.widgets._train_layers import source_of
+from napari_unetseg.widgets._train_meaning import misfit
 from napari_unetseg.widgets._train_session import Plan, TrainSession, can_go_on, free_name, suggested_name
-
-SEGMENT = "Segment"
-"""Display name of the other dock in the manifest."""
 
 
 class TrainDock(TrainForm):
@@ -57,12 +53,15 @@ class TrainDock(TrainForm):
         source = self._source()
         assert source is not None  # there is a pair, and it has no problem
         channels = self.options.channels()
-        recipe = self.options.recipe(channels=len(channels) if channels else source.sizes["C"])
+        count = len(channels) if channels else source.sizes["C"]
+        is_semantic = self.meaning.is_semantic
+        recipe = self.options.recipe(channels=count, is_semantic=is_semantic)
         painted = self.pairs.painted()
         images = len({id(pair.image) for pair in pairs})
-        share = validation_share(images=images, objects=painted.objects, share=recipe.validation)
         computing = _settings.tiling()
         is_background, is_new = self.zero.currentText() == BACKGROUND, self.start.value() == SCRATCH
+        known = {"is_all_known": is_semantic and is_background}
+        share = validation_share(images=images, objects=painted.objects, share=recipe.validation, **known)
         recipe = fit_annotation(recipe, zero_is_background=is_background, is_from_scratch=is_new)
         recipe = recipe.replace(minutes=self.minutes.value(), validation=share, precision=computing.precision)
         start = self.start.value()
@@ -76,6 +75,7 @@ class TrainDock(TrainForm):
             axes=self._axes(),
             device=computing.device,
             resumes=self._resumes(),
+            class_names=self.meaning.names(),
         )
 
     def problem(self) -> str:
@@ -103,18 +103,15 @@ class TrainDock(TrainForm):
         source = self._source()
         if source is None:
             return ""
-        if self.options.ndim() == 3 and source.sizes["Z"] == 1:
-            return f"'{source.name}' has no Z axis for a 3D network; start from a 2D model, or correct the axes"
-        card = self.start.card
-        if card is None:
-            return "" if self.start.value() == SCRATCH else "This model cannot be read; choose another."
-        count = len(self.options.channels() or range(source.sizes["C"]))
-        if card.network.in_channels != count:
-            return (
-                f"'{card.name}' reads {card.network.in_channels} channel(s), '{source.name}' gives {count}: "
-                "choose a channel below 'Annotation and axes', or start from scratch"
-            )
-        return ""
+        if self.start.card is None and self.start.value() != SCRATCH:
+            return "This model cannot be read; choose another."
+        return misfit(
+            source,
+            self.start.card,
+            ndim=self.options.ndim(),
+            channels=self.options.channels(),
+            is_semantic=self.meaning.is_semantic,
+        )
 
     def _reading(self, recipe: Recipe) -> Reading:
         return Reading(
@@ -122,6 +119,7 @@ class TrainDock(TrainForm):
             channels=self.options.channels(),
             zero_is_background=self.zero.currentText() == BACKGROUND,
             background_id=self.options.background.value() or None,
+            has_objects=not self.meaning.is_semantic,
             normalization=recipe.normalization,
         )
 
@@ -154,6 +152,7 @@ class TrainDock(TrainForm):
         self.pairs.changed.connect(self._on_pairs_changed)
         self.pairs.failed.connect(self.message.show_error)
         self.start.changed.connect(self._on_model_changed)
+        self.meaning.changed.connect(self._on_meaning_changed)
         self.options.changed.connect(self._on_options_changed)
         self.zero.activated.connect(self._on_zero_activated)
         self.name.textEdited.connect(self._on_name_edited)
@@ -161,7 +160,7 @@ class TrainDock(TrainForm):
         self.train.clicked.connect(self._on_train_clicked)
         self.pause.clicked.connect(self._on_pause_clicked)
         self.stop.clicked.connect(session.stop)
-        self.segment.clicked.connect(self._on_segment_clicked)
+        self.segment.clicked.connect(lambda: segment_with(self.viewer, session.saved))
         self.card.clicked.connect(self._on_card_clicked)
         self.preview_weights.clicked.connect(lambda: self._preview(session.previews.weights))
         self.preview_augmentation.clicked.connect(lambda: self._preview(session.previews.augmentation))
@@ -189,7 +188,17 @@ class TrainDock(TrainForm):
 
     def _on_model_changed(self, _value: Any = None) -> None:
         self.options.set_start(self.start.card)
+        self.meaning.suit(self.start.card)
         self._on_pairs_changed()
+
+    def _on_meaning_changed(self) -> None:
+        """Start from scratch where the model knows the other of objects and classes."""
+        is_semantic, card = self.meaning.is_semantic, self.start.card
+        if card is not None and card.target.is_semantic != is_semantic:
+            self.start.set_value(SCRATCH)
+        self.pairs.set_meaning(is_semantic=is_semantic)
+        self.options.weights.setVisible(not is_semantic)
+        self._show_state()
 
     def _on_options_changed(self) -> None:
         self.pairs.set_background(self.options.background.value() or None)
@@ -234,22 +243,12 @@ class TrainDock(TrainForm):
         job = self.session.job
         (job.resume if job.is_paused else job.pause)()
 
-    def _on_segment_clicked(self) -> None:
-        widget = open_dock(self.viewer, SEGMENT)
-        chooser = getattr(widget, "model", None)
-        if isinstance(chooser, ModelChooser) and self.session.saved is not None:
-            chooser.refresh()
-            chooser.set_value(self.session.saved)
-
     def _on_card_clicked(self) -> None:
-        from napari_unetseg.models import file
-
-        saved = self.session.saved
-        if saved is None:
+        if self.session.saved is None:
             return
         try:
-            show_card(file.read_card(saved), path=saved, parent=self)
-        except UnetSegError as error:  # it was moved or overwritten meanwhile
+            show_card_of(self.session.saved, parent=self)
+        except UnetSegError as error:
             self.message.show_error(error)
 
     def _on_session_told(self, text: str, kind: str) -> None:
