@@ -63,6 +63,13 @@ class ModelCard(Config):
     )
 
     @property
+    def usual_decoding(self) -> DecodingConfig:
+        """The decoding where nobody has chosen another: with the size of the objects measured in each image."""
+        if self.object_diameter is None or self.decoding.diameter is not None:
+            return self.decoding
+        return self.decoding.replace(diameter="auto")
+
+    @property
     def axes(self) -> str:
         """Spatial axes the network reads."""
         return "ZYX" if self.network.ndim == 3 else "YX"

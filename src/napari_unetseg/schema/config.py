@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Precision = Literal["auto", "float32", "bfloat16"]
 TargetKind = Literal["boundary", "distance", "both"]
@@ -180,6 +181,20 @@ class DecodingConfig(Config):
     link_overlap: float = Field(
         0.25, gt=0, le=1, description="IoU from which two objects in neighbouring slices are one."
     )
+    diameter: float | Literal["auto"] | None = Field(
+        None,
+        description="Typical diameter (px) of the objects in the image, which is brought to the size that the model "
+        "has learnt, and with it the smallest object and seed where they are the model's own; 'auto': measured; none: "
+        "the image is taken as it is.",
+    )
+
+    @field_validator("diameter", mode="before")
+    @classmethod
+    def _check_diameter(cls, value: Any) -> Any:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+        if value is not None and value != "auto" and not is_number:
+            raise ValueError("must be a number of pixels above 0, 'auto' or none")
+        return value
 
 
 class Recipe(Config):

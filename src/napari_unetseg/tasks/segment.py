@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from napari_unetseg.schema.config import DecodingConfig, TilingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, LabelsPart, Note
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks import diameter as diameters
 from napari_unetseg.tasks.frames import (
     Frame,
     choose_channels,
@@ -42,6 +44,7 @@ from napari_unetseg.tasks.numbering import Numbering
 from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.recall import Recalled
+from napari_unetseg.tasks.scaled import ScaledPredictor, copy_bytes, factor_of, scaled, sized
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Segmentation:
     objects: int
     table: pd.DataFrame
     seconds: float
+    decoding: DecodingConfig
+    """What the objects were decoded with: a measured diameter, and sizes that follow it, in the place of others."""
 
 
 def segment(
@@ -62,6 +67,7 @@ def segment(
     channels: Sequence[int] | None = None,
     tiling: TilingConfig | None = None,
     decoding: DecodingConfig | None = None,
+    diameter: float | Literal["auto"] | None = None,
 ) -> np.ndarray:
     """Segment an array (numpy, dask, zarr) and return uint32 labels of the same axes, without channels.
 
@@ -79,6 +85,9 @@ def segment(
         Tile, device and precision; none: chosen from the machine.
     decoding
         Thresholds and sizes; none: those of the model.
+    diameter
+        Typical diameter (px) of the objects in this image, which is scaled so that they have the size the model has
+        learnt; "auto": measured; none: as `decoding` says.
 
     Raises
     ------
@@ -87,6 +96,9 @@ def segment(
 
     """
     loaded = model if isinstance(model, Model) else load_model(model)
+    decoding = decoding or loaded.card.decoding
+    if diameter is not None:
+        decoding = with_diameter(decoding, diameter)
     job = run(from_array(image, axes=axes), model=loaded, tiling=tiling, decoding=decoding, channels=channels)
     labels = finish(job).labels
     assert labels is not None  # there is no writer
@@ -102,7 +114,7 @@ def run(
     channels: Sequence[int] | None = None,
     writer: LabelWriter | None = None,
     preview: bool = False,
-    predictor: Predictor | Recalled | None = None,
+    predictor: Predictor | ScaledPredictor | Recalled | None = None,
 ) -> Generator[Event, None, Segmentation]:
     """Segment `source`, yielding at every tile; labels go to `writer`, or into memory without one.
 
@@ -117,11 +129,17 @@ def run(
     if given is None and len(channels) < source.sizes["C"]:
         yield Note(f"{source.name}: its colours are equal, taken as grey")
     predictor = predictor or Predictor(model.network, target=model.card.target, tiling=tiling)
+    if isinstance(predictor, Predictor):
+        decoding = yield from diameters.settle(
+            source, model=model, predictor=predictor, channels=channels, decoding=decoding
+        )
+        decoding = sized(decoding, card=model.card)
+        predictor = scaled(predictor, model=model, decoding=decoding)
     yield from notes_of(source, model=model, decoding=decoding)
     frames = frames_of(source, ndim=model.card.network.ndim)
     shape = frame_shape(source, ndim=model.card.network.ndim)
-    _check_memory(shape, source=source, model=model)
-    plan = predictor.plan(shape)
+    _check_memory(shape, source=source, model=model, decoding=decoding)
+    plan: Any = predictor.plan(shape)  # of the kind that this predictor takes
     total = len(frames) * len(plan.tiles)
     stretch = yield from as_part(
         measure_stack(source, frames=frames, channels=channels, model=model), item=source.name, total=total
@@ -156,7 +174,7 @@ def run(
     if decoding.link_slices and source.sizes["Z"] > 1 and model.card.network.ndim == 2:
         table = merge_planes(table, scale=source.scale)
     labels_out = None if out is None else from_canonical(out[:, None], axes=source.axes.letters)
-    return Segmentation(labels_out, numbering.objects, table, time.monotonic() - began)
+    return Segmentation(labels_out, numbering.objects, table, time.monotonic() - began, decoding)
 
 
 def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> Iterator[Note]:
@@ -164,13 +182,27 @@ def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> 
     told = sentences_of(source)
     if model.card.network.ndim == 2 and source.sizes["Z"] > 1 and not decoding.link_slices:
         told.append("planes are segmented one by one, a cell has a number in each; --link joins them into 3D cells")
+    assert not isinstance(decoding.diameter, str), "settled before"
+    if how := diameters.sentence(model.card, diameter=decoding.diameter):
+        told.append(how)
     for text in told:
         yield Note(f"{source.name}: {text}")
 
 
-def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model) -> None:
+def with_diameter(decoding: DecodingConfig, diameter: float | str) -> DecodingConfig:
+    """Return the decoding with another diameter; `InputError` where that is none."""
+    try:
+        return decoding.replace(diameter=diameter)
+    except ValueError as error:
+        raise InputError(f"the diameter is a number of pixels above 0, or 'auto'; got {diameter!r}") from error
+
+
+def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model, decoding: DecodingConfig) -> None:
     """Refuse a plane (3D: a volume) that does not fit with its maps, before the first is read."""
+    assert not isinstance(decoding.diameter, str), "settled before"
+    factor = factor_of(model.card, diameter=decoding.diameter)
     needed = frame_bytes(shape, channels=model.card.network.in_channels, maps=model.card.target.out_channels)
+    needed += round(math.prod(shape) * copy_bytes(model.card, factor=factor))
     available = available_memory()
     if needed > available:
         what = "plane" if len(shape) == 2 else "volume"
