@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from napari_unetseg.tasks import blockwise, layout, segment
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import lay_out
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.scaled import scaled, sized
 from napari_unetseg.tasks.work import Work
 
 RUN = {"image": "abc", "model": "bright"}
@@ -36,9 +38,11 @@ def spots(*shape: int, seed: int = 0) -> np.ndarray:
 def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, resume=False):
     source = from_array(image, axes=axes)
     predictor = Predictor(model.network, target=model.card.target, tiling=TilingConfig(tile=16, precision="float32"))
-    decoding = decoding or model.card.decoding
+    decoding = sized(decoding or model.card.decoding, card=model.card)
+    predictor = scaled(predictor, model=model, decoding=decoding)
     job = blockwise.Job(source, model, predictor, decoding, [0], memory=2**30)
-    layout = lay_out(source, model=model, channels=[0], memory=2**30, counts=counts)
+    diameter = decoding.diameter
+    layout = lay_out(source, model=model, channels=[0], memory=2**30, counts=counts, diameter=diameter)
     letters = source.axes.letters
     path = folder / "out.ome.zarr"
     work = Work.begin(path, settings=RUN, blocks=layout.counts, resume=resume)
@@ -86,6 +90,22 @@ def test_blocks_of_a_volume(tmp_path, near) -> None:
     image = spots(40, 60, 50)
     cut = same(image, tmp_path, model=make_model(ndim=3), counts=(2, 3, 2), axes="ZYX")
     assert len(cut.blocks) == 12
+
+
+@pytest.mark.parametrize(("learnt", "counts"), [(3, (3, 2)), (10, (7, 5)), (13, (3, 4))])
+def test_blocks_of_a_scaled_image(tmp_path, near, learnt, counts) -> None:
+    """Objects of 6 px with a model of 3, 10 and 13: shrunk, and enlarged."""
+    model = make_model()
+    model = replace(model, card=model.card.replace(object_diameter=learnt))
+    decoding = DecodingConfig(min_size=3, diameter=6)
+    cut = same(spots(150, 121), tmp_path, model=model, counts=counts, decoding=decoding)
+    assert any(block.window != cut.blocks[0].window for block in cut.blocks)
+
+
+def test_blocks_of_a_scaled_volume(tmp_path, near) -> None:
+    model = make_model(ndim=3)
+    model = replace(model, card=model.card.replace(object_diameter=4))
+    same(spots(36, 50, 40), tmp_path, model=model, counts=(1, 3, 2), axes="ZYX", decoding=DecodingConfig(diameter=6))
 
 
 def test_linked_planes(tmp_path, near) -> None:

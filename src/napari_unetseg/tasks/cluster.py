@@ -29,6 +29,7 @@ from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import Layout, lay_out
 from napari_unetseg.tasks.model import load_model
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.scaled import scaled
 from napari_unetseg.tasks.work import Work
 
 LOCAL = "local:"
@@ -213,10 +214,18 @@ def _open(order: _Order) -> tuple[Job, Work, Layout, Contrast]:
 
         torch.set_num_threads(order.threads)
     model, source = load_model(order.model), open_image(order.image, axes=order.axes)
-    predictor = Predictor(model.network, target=model.card.target, tiling=_on_own_card(order.tiling))
+    tiles = Predictor(model.network, target=model.card.target, tiling=_on_own_card(order.tiling))
+    predictor = scaled(tiles, model=model, decoding=order.decoding)
     job = Job(source, model, predictor, order.decoding, order.channels, order.memory)
-    layout = lay_out(source, model=model, channels=order.channels, memory=order.memory, counts=order.blocks)
     work = Work.of(order.folder)
+    layout = lay_out(
+        source,
+        model=model,
+        channels=order.channels,
+        memory=order.memory,
+        counts=order.blocks,
+        diameter=work.diameter,
+    )
     contrast = finish(blockwise.measure_contrast(job, work=work, layout=layout))
     return job, work, layout, contrast
 
