@@ -63,6 +63,14 @@ def segment(
     min_confidence: Annotated[
         float | None, typer.Option(help="Drop objects whose mean foreground probability is lower (0 to 1).")
     ] = None,
+    diameter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PX|auto|none",
+            help="Typical diameter of the objects in pixels; the network sees the image at the scale at which they are "
+            "as large as those it has learnt. auto (usual): measured in each image; none: no scaling.",
+        ),
+    ] = None,
     link: Annotated[
         bool | None, typer.Option("--link/--no-link", help="2D model on a Z stack: join the slices into 3D objects.")
     ] = None,
@@ -96,7 +104,7 @@ def segment(
 ) -> None:
     """Outline every cell: write STEM_labels.tif (or .zarr) and STEM_objects.csv for each image into a folder."""
     with reporting(as_json=as_json, verbose=verbose) as report:
-        from napari_unetseg.cli.settings import apply_options, channel_list
+        from napari_unetseg.cli.settings import apply_options, channel_list, diameter_of
         from napari_unetseg.images.budget import bytes_of
         from napari_unetseg.images.read import find_images
         from napari_unetseg.images.results import REPORT
@@ -112,6 +120,7 @@ def segment(
         existing = _existing(resume=resume or share is not None, overwrite=overwrite, folder=output)
         tiling = apply_options(TilingConfig(), tile=tile, device=device, precision=precision)
         channels = channel_list(channel)
+        width = {} if diameter is None else {"diameter": diameter_of(diameter)}
         budget = None if memory is None else bytes_of(memory)
         paths = find_images(inputs)
 
@@ -120,6 +129,7 @@ def segment(
         from napari_unetseg.tasks.cluster import check_address
         from napari_unetseg.tasks.device import choose_device
         from napari_unetseg.tasks.model import load_model
+        from napari_unetseg.tasks.scaled import check_diameter
 
         if cluster is not None:
             check_address(cluster)
@@ -134,6 +144,8 @@ def segment(
             "min_confidence": min_confidence,
             "link_slices": link,
         }
+        decoding = apply_options(loaded.card.usual_decoding, **changes).replace(**width)
+        check_diameter(decoding, card=loaded.card)
         job = segment_files(
             paths,
             folder=output,
@@ -141,7 +153,7 @@ def segment(
             axes=axes,
             channels=channels,
             tiling=tiling,
-            decoding=apply_options(loaded.card.decoding, **changes),
+            decoding=decoding,
             format=format,
             existing=existing,
             memory=budget,

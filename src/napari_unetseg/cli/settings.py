@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -101,6 +102,20 @@ def numbers(text: str, *, option: str) -> tuple[int, ...]:
     if min(values) < 1:
         raise InputError(f"{option} takes whole numbers above 0 with commas between, such as 512,512; got '{text}'")
     return values
+
+
+def diameter_of(text: str) -> float | str | None:
+    """Read the value of --diameter: a number of pixels above 0, 'auto', or 'none'."""
+    word = text.strip().lower()
+    if word in ("auto", "none"):
+        return None if word == "none" else word
+    try:
+        value = float(word)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise InputError(f"--diameter takes a number of pixels above 0, 'auto' or 'none'; got '{text}'")
+    return value
 
 
 def channel_list(given: list[str] | None) -> list[int] | None:

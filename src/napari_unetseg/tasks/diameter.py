@@ -133,11 +133,15 @@ def _middle(source: ImageSource, frame: Frame, *, model: Model, channels: Sequen
 
 
 def _cut(shape: tuple[int, ...], *, scale: float, share: float) -> tuple[slice, ...]:
-    """Return the middle of an image: as many pixels as the network sees of it at this scale, at most all at scale 1."""
+    """Return the middle of an image: as many pixels as the network sees of it at this scale.
+
+    Enlarged, those are hardly more than of the image as it is: many small images would take many times as long.
+    """
     ndim = len(shape)
     most = (round(edge * share ** (1 / ndim)) for edge in EDGES[ndim])
     edges = [
-        math.ceil((edge if scale < 1 else min(edge, length)) / scale) for edge, length in zip(most, shape, strict=True)
+        math.ceil((edge if scale < 1 else min(edge, max(edge // 2, length))) / scale)
+        for edge, length in zip(most, shape, strict=True)
     ]
     starts = [max(0, (length - edge) // 2) for length, edge in zip(shape, edges, strict=True)]
     return tuple(

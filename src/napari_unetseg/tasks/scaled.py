@@ -193,6 +193,12 @@ def factor_of(card: ModelCard, *, diameter: float | None) -> float:
     return factor
 
 
+def check_diameter(decoding: DecodingConfig, *, card: ModelCard) -> None:
+    """Refuse, once for all images, a diameter that the model cannot be brought to."""
+    if decoding.diameter != "auto":
+        factor_of(card, diameter=decoding.diameter)
+
+
 def sized(decoding: DecodingConfig, *, card: ModelCard) -> DecodingConfig:
     """Return the decoding with sizes in pixels of the image: those that are the model's own follow the diameter."""
     assert not isinstance(decoding.diameter, str), "settled before"

@@ -123,7 +123,6 @@ def run(
     With `preview` labels are yielded as `LabelsPart`, first of each tile by itself, then of each plane or volume as
     they stay, and are not collected: the result has none. A `predictor` that is ready takes the place of a new one.
     """
-    began = time.monotonic()
     decoding = decoding or model.card.decoding
     given, channels = channels, choose_channels(source, model=model, channels=channels)
     if given is None and len(channels) < source.sizes["C"]:
@@ -135,6 +134,7 @@ def run(
         )
         decoding = sized(decoding, card=model.card)
         predictor = scaled(predictor, model=model, decoding=decoding)
+    began = time.monotonic()
     yield from notes_of(source, model=model, decoding=decoding)
     frames = frames_of(source, ndim=model.card.network.ndim)
     shape = frame_shape(source, ndim=model.card.network.ndim)

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.widgets._job import Task
 from napari_unetseg.widgets._segment_disk import ResultOnDisk
@@ -18,6 +19,7 @@ class Opened:
 
     objects: int
     table: Any
+    decoding: DecodingConfig
 
 
 def disk_task(order: Order, *, loaded: Loaded, result: ResultOnDisk) -> Task:
@@ -71,4 +73,4 @@ def _open(order: Order) -> Opened:
     import pandas as pd
 
     table = pd.read_csv(order.place.table) if order.place.table.exists() else None
-    return Opened(0 if table is None else len(table), table)
+    return Opened(0 if table is None else len(table), table, order.decoding)

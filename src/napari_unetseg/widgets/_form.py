@@ -90,6 +90,11 @@ class Form(QWidget, Generic[Model]):
         assert isinstance(layout, QFormLayout)
         layout.setRowVisible(self._fields[name].native, is_shown)
 
+    def tell(self, name: str, text: str) -> None:
+        """Add what is known of a field to its tooltip, in the place of what was said before."""
+        field = self._fields[name]
+        field.native.setToolTip("\n\n".join(part for part in (field.tooltip, text) if part))
+
     def _complaints(self, error: ValidationError) -> list[str]:
         lines = []
         for detail in error.errors(include_url=False):

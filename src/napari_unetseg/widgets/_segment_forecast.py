@@ -26,9 +26,9 @@ class ForecastWords:
         """Ask for a forecast, unless that was the last one asked for."""
         asked: tuple[object, ...] = ()
         if order is not None:
-            asked = (order.source, tuple(order.region.items()), order.memory, order.model, order.tiling)
+            asked = (order.source, tuple(order.region.items()), order.memory, order.diameter, order.model, order.tiling)
         if repr(asked) != repr(self._asked):
-            if self._asked[3:] != asked[3:]:
+            if self._asked[4:] != asked[4:]:
                 self._told = MEASURING
             self._asked = asked
             self._session.ask_forecast(order)

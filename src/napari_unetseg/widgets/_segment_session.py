@@ -234,7 +234,8 @@ class SegmentSession(Session):
                 self._notes.append(event.message)
 
     def _on_succeeded(self, segmentation: Any) -> None:
-        if self.order.place is None:  # else the run may have gone on from another one
+        asked, self.order = self.order.diameter, self.order.settled(segmentation.decoding)
+        if self.order.place is None and self.order.diameter == asked:  # else it has gone on from another, or was scaled
             self._learn(segmentation.seconds)
         can_undo = self.result.can_undo or self.result.is_new
         self.finish_result(segmentation, decoding=self.order.decoding)
