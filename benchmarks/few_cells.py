@@ -48,10 +48,17 @@ def main() -> None:
     parser.add_argument("--minutes", nargs="+", type=float, default=(1.0, 5.0))
     parser.add_argument("--start", nargs="+", default=("nuclei", SCRATCH), help="models to start from, or 'scratch'")
     parser.add_argument("--believed", type=float, help="another weight of unpainted pixels (weights.believed)")
+    parser.add_argument("--steps", type=int, help="a budget of steps, in the place of minutes")
+    parser.add_argument("--seed", type=int, default=0, help="of the training, and of the cells that are scattered")
+    parser.add_argument("--unmatched", action="store_true", help="leave the size of pixels as it is (match_size)")
     parser.add_argument("--keep", type=Path, help="folder to keep the models in")
     parser.add_argument("--again", action="store_true", help="train rows that have a result already, too")
     options = parser.parse_args()
     told = "" if options.believed is None else f", believed {options.believed:g}"
+    told += f", seed {options.seed}" * bool(options.seed) + ", unmatched" * options.unmatched
+    told += "" if options.steps is None else f", {options.steps} steps"
+    changes: dict[str, Any] = {"seed": options.seed, "match_size": not options.unmatched}
+    changes |= {} if options.steps is None else {"steps": options.steps, "minutes": None}
     wanted = [
         {"painted": painted, "minutes": minutes, "start": start + told}
         for start in options.start
@@ -67,7 +74,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             stem = "-".join(str(value).replace(" ", "-") for value in key.values())
             path = (options.keep or Path(folder)) / f"{stem}.safetensors"
-            row = key | _row(training, validation, path=path, believed=options.believed, **key)
+            row = key | _row(training, validation, path=path, believed=options.believed, changes=changes, **key)
         rows = [one for one in rows if any(one[name] != key[name] for name in KEY)]
         rows = sorted([*rows, row], key=lambda one: (one["start"], one["minutes"], PAINTED.index(one["painted"])))
         publish("few_cells", rows, data=options.data, validation_images=len(validation))
@@ -90,12 +97,15 @@ def _row(
     minutes: float,
     start: str,
     believed: float | None,
+    changes: dict[str, Any],
 ) -> dict[str, Any]:
     chosen = training if painted == "5 images" else training[:1]
     is_partly = painted not in ("all", "5 images")
     start = start.split(",")[0]
-    given = [(sample, _paint(sample.labels, painted)) for sample in chosen]
-    _train(given, path=path, minutes=minutes, start=start, believed=believed)
+    given = [(sample, _paint(sample.labels, painted, seed=changes["seed"])) for sample in chosen]
+    if believed is not None:
+        changes = {**changes, "believed": believed}
+    _train(given, path=path, start=start, changes={"minutes": minutes, **changes})
     model = load_model(path)
     first, painting = given[0]
     other = score_model(model, [replace(first, labels=_without(first.labels, painting))]) if is_partly else None
@@ -105,6 +115,7 @@ def _row(
     return {
         "cells": record.objects,
         "steps": record.steps,
+        "seconds": record.seconds,
         "AP@0.5, other cells": None if other is None else other["AP@0.5"],
         "AP@0.5, validation": held["AP@0.5"],
         "F1, validation": held["F1"],
@@ -113,7 +124,7 @@ def _row(
     }
 
 
-def _paint(labels: np.ndarray, painted: str) -> np.ndarray:
+def _paint(labels: np.ndarray, painted: str, *, seed: int) -> np.ndarray:
     """Return the labels of the cells that are painted, 0 elsewhere."""
     if painted in ("all", "5 images"):
         return labels
@@ -121,7 +132,7 @@ def _paint(labels: np.ndarray, painted: str) -> np.ndarray:
     centres = np.array(ndimage.center_of_mass(labels > 0, labels, ids))
     middle = np.array(labels.shape) / 2
     count, *how = painted.split()
-    order = np.random.default_rng(0).permutation(len(ids)) if how else np.argsort(((centres - middle) ** 2).sum(1))
+    order = np.random.default_rng(seed).permutation(len(ids)) if how else np.argsort(((centres - middle) ** 2).sum(1))
     chosen = ids[order[: int(count)]]
     return np.where(np.isin(labels, chosen), labels, 0)
 
@@ -131,17 +142,16 @@ def _without(labels: np.ndarray, painted: np.ndarray) -> np.ndarray:
     return np.where(painted > 0, IGNORE, labels.astype(np.int32))
 
 
-def _train(
-    given: list[tuple[Sample, np.ndarray]], *, path: Path, minutes: float, start: str, believed: float | None
-) -> None:
-    """Do what the Train dock does with these pairs and nothing else chosen."""
+def _train(given: list[tuple[Sample, np.ndarray]], *, path: Path, start: str, changes: dict[str, Any]) -> None:
+    """Do what the Train dock does with these pairs, and nothing else chosen than the `changes` of the recipe."""
+    believed = changes.pop("believed", None)
     model = None if start == SCRATCH else load_model(start)
     counts = [count_painted(labels) for _, labels in given]
     painted = Painted(sum(one.objects for one in counts), max(one.share for one in counts))
     recipe = start_recipe(None if model is None else model.card)
     share = validation_share(images=len(given), objects=painted.objects, share=recipe.validation)
     recipe = fit_annotation(recipe, zero_is_background=not painted.is_little, is_from_scratch=model is None)
-    recipe = recipe.replace(minutes=minutes, validation=share)
+    recipe = recipe.replace(validation=share, **changes)
     if believed is not None:
         recipe = recipe.replace(weights=recipe.weights.replace(believed=believed))
     reading = Reading(zero_is_background=not painted.is_little, normalization=recipe.normalization)

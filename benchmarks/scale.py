@@ -16,15 +16,14 @@ from datasets import samples
 from report import publish
 
 from napari_unetseg.images.arrays import from_array
-from napari_unetseg.images.rescale import resample, scaled_shape
+from napari_unetseg.images.rescale import nearest, resample, scaled_shape
 from napari_unetseg.labels import metrics
 from napari_unetseg.schema.config import DecodingConfig
 from napari_unetseg.tasks import segment
-from napari_unetseg.tasks.diameter import diameter_of
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.samples import Sample, median_size
+from napari_unetseg.tasks.samples import Sample, diameter_of, median_size
 from napari_unetseg.tasks.scaled import LARGEST, SMALLEST, factor_of
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
@@ -84,11 +83,7 @@ def _resized(sample: Sample, *, factor: float) -> Sample:
     edges = scaled_shape(shape, factor=factor)
     region = tuple(slice(0, edge) for edge in edges)
     image = resample(sample.image.astype(np.float32), region=region, shape=shape, start=(0, 0), factor=factor)
-    rows, columns = (
-        np.minimum(((np.arange(edge) + 0.5) / factor).astype(int), length - 1)
-        for edge, length in zip(edges, shape, strict=True)
-    )
-    return replace(sample, image=image, labels=sample.labels[np.ix_(rows, columns)])
+    return replace(sample, image=image, labels=nearest(sample.labels, factor=factor))
 
 
 if __name__ == "__main__":

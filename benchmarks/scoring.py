@@ -12,12 +12,13 @@ from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample
+from napari_unetseg.tasks.scaled import scaled, sized
 
 
 def score_model(model: Model, held: Sequence[Sample], **decoding: Any) -> dict[str, Any]:
     """Return scores pooled over all images, objects counted together, with changes of the model's decoding."""
-    predictor = Predictor(model.network, target=model.card.target)
-    config = model.card.decoding.replace(**decoding)
+    config = sized(model.card.decoding.replace(**decoding), card=model.card)
+    predictor = scaled(Predictor(model.network, target=model.card.target), model=model, decoding=config)
     scores = []
     for sample in held:
         stretch = sample.stretch or normalize.measure([sample.image], config=model.card.normalization)

@@ -280,7 +280,7 @@ def test_a_field_that_makes_no_sense_says_so_before_the_run(dock, images, qtbot,
 
 def test_settings_follow_the_model_and_round_trip(dock, model_file) -> None:
     dock.model.set_value("nuclei")
-    assert dock.decoding.value() == file.read_card(library.find("nuclei")).decoding
+    assert dock.decoding.value() == file.read_card(library.find("nuclei")).usual_decoding
     dock.model.set_value("toy")
     dock.axes.setText("zyx")
     dock.channels.setText("0, 2")

@@ -12,6 +12,7 @@ linear interpolation where the array grows, and no aliasing where it shrinks.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,17 @@ def resample(
     for axis, (side, length, first) in enumerate(zip(region, shape, start, strict=True), start=1):
         result = _resample_axis(result, axis=axis, side=side, length=length, first=first, factor=factor)
     return np.ascontiguousarray(result, np.float32)
+
+
+def nearest(labels: npt.NDArray[Any], *, factor: float) -> npt.NDArray[Any]:
+    """Return labels ([Z,] Y, X) of which each pixel is the one that its centre lies in."""
+    edges = scaled_shape(labels.shape, factor=factor)
+    places = [
+        np.minimum(((np.arange(edge) + 0.5) / factor).astype(np.intp), length - 1)
+        for edge, length in zip(edges, labels.shape, strict=True)
+    ]
+    taken: npt.NDArray[Any] = labels[np.ix_(*places)]
+    return taken
 
 
 def _resample_axis(

@@ -19,6 +19,7 @@ from napari_unetseg.schema.events import Event, TileDone
 from napari_unetseg.tasks.frames import Frame, frame_shape, frames_of, measure_frame, read_window
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.samples import diameter_of
 from napari_unetseg.tasks.scaled import LARGEST, SMALLEST, factor_of
 
 FRAMES = 3
@@ -181,8 +182,3 @@ def _scaled(image: np.ndarray, *, factor: float) -> np.ndarray:
     shape = image.shape[1:]
     region = tuple(slice(0, length) for length in scaled_shape(shape, factor=factor))
     return resample(image, region=region, shape=shape, start=(0,) * len(shape), factor=factor)
-
-
-def diameter_of(size: float, *, ndim: int) -> float:
-    """Return the diameter of the disc (3D: ball) of so many pixels."""
-    return 2 * math.sqrt(size / math.pi) if ndim == 2 else 2 * math.cbrt(0.75 * size / math.pi)

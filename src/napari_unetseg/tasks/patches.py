@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from napari_unetseg.labels.targets import BACKGROUND, Targets, make_targets
 from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
 from napari_unetseg.schema.config import Recipe
-from napari_unetseg.tasks.samples import Sample, common_pixel_size, median_size
+from napari_unetseg.tasks.samples import Sample, common_pixel_size, diameter_of, median_size
 from napari_unetseg.tasks.streams import give_threads
 
 PREFETCH = 3  # batches prepared ahead of the device
@@ -55,7 +54,7 @@ def choose_patch(samples: Sequence[Sample], *, divisor: tuple[int, ...]) -> tupl
     No larger than that: small patches make many steps in the time there is. The labels must be compact.
     """
     size, ndim = median_size(samples), len(divisor)
-    diameter = 2 * math.sqrt(size / math.pi) if ndim == 2 else 2 * math.cbrt(0.75 * size / math.pi)
+    diameter = diameter_of(size, ndim=ndim)
     smallest, largest = EDGES[ndim]
     edge = min(largest, max(smallest, OBJECTS_ACROSS * diameter))
     wanted = (edge, edge) if ndim == 2 else (edge / 4, edge, edge)

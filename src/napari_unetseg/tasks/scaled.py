@@ -193,6 +193,12 @@ def factor_of(card: ModelCard, *, diameter: float | None) -> float:
     return factor
 
 
+def diameter_in(decoding: DecodingConfig) -> float | None:
+    """Return the diameter of settings in which 'auto' has been settled (`diameter.settle`)."""
+    assert not isinstance(decoding.diameter, str), "settled before"
+    return decoding.diameter
+
+
 def check_diameter(decoding: DecodingConfig, *, card: ModelCard) -> None:
     """Refuse, once for all images, a diameter that the model cannot be brought to."""
     if decoding.diameter != "auto":
@@ -201,8 +207,7 @@ def check_diameter(decoding: DecodingConfig, *, card: ModelCard) -> None:
 
 def sized(decoding: DecodingConfig, *, card: ModelCard) -> DecodingConfig:
     """Return the decoding with sizes in pixels of the image: those that are the model's own follow the diameter."""
-    assert not isinstance(decoding.diameter, str), "settled before"
-    factor = factor_of(card, diameter=decoding.diameter)
+    factor = factor_of(card, diameter=diameter_in(decoding))
     if factor == 1:
         return decoding
     own, pixels = card.decoding, factor**card.network.ndim
@@ -218,11 +223,15 @@ def scaled(
     predictor: Predictor | ScaledPredictor, *, model: Model, decoding: DecodingConfig
 ) -> Predictor | ScaledPredictor:
     """Return what predicts images with objects of the diameter that is set: the predictor itself where that fits."""
-    assert not isinstance(decoding.diameter, str), "settled before"
-    factor = factor_of(model.card, diameter=decoding.diameter)
+    factor = factor_of(model.card, diameter=diameter_in(decoding))
+    return fitting(predictor, network=model.network, factor=factor)
+
+
+def fitting(predictor: Predictor | ScaledPredictor, *, network: Network, factor: float) -> Predictor | ScaledPredictor:
+    """Return what predicts on a copy that is `factor` times as large: the predictor itself where that is 1."""
     if factor == 1 or isinstance(predictor, ScaledPredictor):
         return predictor
-    return ScaledPredictor(predictor, network=model.network, factor=factor)
+    return ScaledPredictor(predictor, network=network, factor=factor)
 
 
 def plan_block(

@@ -44,7 +44,7 @@ from napari_unetseg.tasks.numbering import Numbering
 from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.recall import Recalled
-from napari_unetseg.tasks.scaled import ScaledPredictor, copy_bytes, factor_of, scaled, sized
+from napari_unetseg.tasks.scaled import ScaledPredictor, copy_bytes, diameter_in, factor_of, scaled, sized
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +182,7 @@ def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> 
     told = sentences_of(source)
     if model.card.network.ndim == 2 and source.sizes["Z"] > 1 and not decoding.link_slices:
         told.append("planes are segmented one by one, a cell has a number in each; --link joins them into 3D cells")
-    assert not isinstance(decoding.diameter, str), "settled before"
-    if how := diameters.sentence(model.card, diameter=decoding.diameter):
+    if how := diameters.sentence(model.card, diameter=diameter_in(decoding)):
         told.append(how)
     for text in told:
         yield Note(f"{source.name}: {text}")
@@ -199,8 +198,7 @@ def with_diameter(decoding: DecodingConfig, diameter: float | str) -> DecodingCo
 
 def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model, decoding: DecodingConfig) -> None:
     """Refuse a plane (3D: a volume) that does not fit with its maps, before the first is read."""
-    assert not isinstance(decoding.diameter, str), "settled before"
-    factor = factor_of(model.card, diameter=decoding.diameter)
+    factor = factor_of(model.card, diameter=diameter_in(decoding))
     needed = frame_bytes(shape, channels=model.card.network.in_channels, maps=model.card.target.out_channels)
     needed += round(math.prod(shape) * copy_bytes(model.card, factor=factor))
     available = available_memory()

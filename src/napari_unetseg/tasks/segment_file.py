@@ -26,7 +26,7 @@ from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.object_table import ObjectTable
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.report import picture_of
-from napari_unetseg.tasks.scaled import scaled, sized
+from napari_unetseg.tasks.scaled import diameter_in, scaled, sized
 from napari_unetseg.tasks.work import WHOLE, Work, begun_plan, discard, folder_of
 
 NoteDown = Callable[[float | None], None]
@@ -132,7 +132,7 @@ def segment_source(
             else:
                 objects = yield from _blocks(source, work=work, job=job, open_writer=open_writer, table=table)
             yield Saved(place.labels)
-            note_down(_diameter(job))
+            note_down(diameter_in(job.decoding))
         discard(place.labels)
     finally:
         if work is not None:
@@ -153,15 +153,9 @@ def _settled(
     return replace(job, decoding=(yield from settling))
 
 
-def _diameter(job: FileJob) -> float | None:
-    """Return the diameter of a job in which that is settled."""
-    assert not isinstance(job.decoding.diameter, str)
-    return job.decoding.diameter
-
-
 def _begin(source: ImageSource, *, place: Result, job: FileJob, settings: dict[str, Any]) -> Work | None:
     """Return the work on an image; none where there is nothing to join, share or go on with."""
-    channels, diameter = choose_channels(source, model=job.model, channels=job.channels), _diameter(job)
+    channels, diameter = choose_channels(source, model=job.model, channels=job.channels), diameter_in(job.decoding)
     layout = lay_out(source, model=job.model, channels=channels, memory=job.memory, diameter=diameter)
     is_alone = job.shard is None and job.cluster is None
     if len(layout) == 1 and is_alone and not folder_of(place.labels).exists():
