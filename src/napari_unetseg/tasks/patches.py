@@ -18,6 +18,7 @@ from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.samples import Sample, common_pixel_size, diameter_of, median_size
+from napari_unetseg.tasks.start import patch_of
 from napari_unetseg.tasks.streams import give_threads
 
 PREFETCH = 3  # batches prepared ahead of the device
@@ -57,11 +58,10 @@ def choose_patch(samples: Sequence[Sample], *, divisor: tuple[int, ...]) -> tupl
     diameter = diameter_of(size, ndim=ndim)
     smallest, largest = EDGES[ndim]
     edge = min(largest, max(smallest, OBJECTS_ACROSS * diameter))
-    wanted = (edge, edge) if ndim == 2 else (edge / 4, edge, edge)
     typical = np.median([sample.labels.shape for sample in samples], axis=0)
     return tuple(
-        step * max(1, min(round(length / step), int(size) // step))
-        for length, size, step in zip(wanted, typical, divisor, strict=True)
+        min(length, step * max(1, int(size) // step))
+        for length, size, step in zip(patch_of(edge, divisor=divisor), typical, divisor, strict=True)
     )
 
 

@@ -104,7 +104,7 @@ def run(
         yield Note(f"objects under {counted(least, 'pixel')} are dropped (an eighth of the median)")
     if recipe.patch is None:
         recipe = recipe.replace(patch=choose_patch(training, divisor=network.divisor))
-        yield Note(f"patches of {' x '.join(map(str, recipe.patch or ()))} pixels, about five objects wide")
+        yield Note(f"patches of {' x '.join(map(str, recipe.patch or ()))} pixels")
     data_sha256 = fingerprint([*training, *held])
     team.check_same((recipe.model_dump_json(), data_sha256, output.name))
     run_ = _set_up(network, recipe=recipe, start=start, device=place, team=team)

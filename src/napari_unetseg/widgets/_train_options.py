@@ -112,7 +112,7 @@ class TrainOptions(QObject):
             loss=self.loss.value(),
             weights=self.weights.value(),
             augmentation=strengthened(base.augmentation, factor=STRENGTHS[self.strength.currentText()]),
-            patch=patch_of(edge, ndim=ndim, divisor=max(COARSEST, 2**depth)) if edge else None,
+            patch=patch_of(edge, divisor=(max(COARSEST, 2**depth),) * ndim) if edge else None,
             **{name: getattr(run, name) for name in ("steps", "batch", "learning_rate", "validation")},
         )
 
