@@ -59,6 +59,14 @@ def train(
     ndim: Annotated[DimensionName | None, typer.Option(help="2: plane by plane. 3: volumes.")] = None,
     target: Annotated[TargetName | None, typer.Option(help="What the network learns of each object.")] = None,
     loss: Annotated[LossName | None, typer.Option(help="What is minimised.")] = None,
+    match_size: Annotated[
+        bool | None,
+        typer.Option(
+            "--match-size/--no-match-size",
+            help="With --from: scale images whose objects are larger or smaller than the model's to the size it knows "
+            "(usual).",
+        ),
+    ] = None,
     patch: Annotated[
         str | None,
         typer.Option(metavar="Y,X or Z,Y,X", help="Size of the training patches in pixels; one number for all axes."),
@@ -93,6 +101,7 @@ def train(
         "minutes": minutes,
         "seed": seed,
         "batch": batch,
+        "match_size": match_size,
         "unlabelled_is_background": False if unlabelled else None,
     }
     from napari_unetseg.tasks.launch import launch
