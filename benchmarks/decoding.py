@@ -21,7 +21,7 @@ from napari_unetseg.images import normalize
 from napari_unetseg.labels import metrics
 from napari_unetseg.labels.decode import decode
 from napari_unetseg.models import file
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model, load_model, weights_of
 from napari_unetseg.tasks.predict import Predictor

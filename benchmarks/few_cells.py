@@ -44,10 +44,17 @@ def main() -> None:
     parser.add_argument("--minutes", nargs="+", type=float, default=(1.0, 5.0))
     parser.add_argument("--start", nargs="+", default=("nuclei", SCRATCH), help="models to start from, or 'scratch'")
     parser.add_argument("--believed", type=float, help="another weight of unpainted pixels (weights.believed)")
+    parser.add_argument("--steps", type=int, help="a budget of steps, in the place of minutes")
+    parser.add_argument("--seed", type=int, default=0, help="of the training, and of the cells that are scattered")
+    parser.add_argument("--unmatched", action="store_true", help="leave the size of pixels as it is (match_size)")
     parser.add_argument("--keep", type=Path, help="folder to keep the models in")
     parser.add_argument("--again", action="store_true", help="train rows that have a result already, too")
     options = parser.parse_args()
     told = "" if options.believed is None else f", believed {options.believed:g}"
+    told += f", seed {options.seed}" * bool(options.seed) + ", unmatched" * options.unmatched
+    told += "" if options.steps is None else f", {options.steps} steps"
+    changes: dict[str, Any] = {"seed": options.seed, "match_size": not options.unmatched}
+    changes |= {} if options.steps is None else {"steps": options.steps, "minutes": None}
     wanted = [
         {"painted": painted, "minutes": minutes, "start": start + told}
         for start in options.start
@@ -63,7 +70,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             stem = "-".join(str(value).replace(" ", "-") for value in key.values())
             path = (options.keep or Path(folder)) / f"{stem}.safetensors"
-            row = key | _row(training, validation, path=path, believed=options.believed, **key)
+            row = key | _row(training, validation, path=path, believed=options.believed, changes=changes, **key)
         rows = [one for one in rows if any(one[name] != key[name] for name in KEY)]
         rows = sorted([*rows, row], key=lambda one: (one["start"], one["minutes"], PAINTED.index(one["painted"])))
         publish("few_cells", rows, data=options.data, validation_images=len(validation))
@@ -86,12 +93,13 @@ def _row(
     minutes: float,
     start: str,
     believed: float | None,
+    changes: dict[str, Any],
 ) -> dict[str, Any]:
     chosen = training if painted == "5 images" else training[:1]
     is_partly = painted not in ("all", "5 images")
     start = start.split(",")[0]
-    given = [replace(sample, labels=_paint(sample.labels, painted)) for sample in chosen]
-    _train(given, path=path, minutes=minutes, start=start, believed=believed)
+    given = [replace(sample, labels=_paint(sample.labels, painted, seed=changes["seed"])) for sample in chosen]
+    _train(given, path=path, start=start, believed=believed, changes={"minutes": minutes, **changes})
     model = load_model(path)
     other = score_model(model, [_without(chosen[0], given[0].labels)]) if is_partly else None
     held = score_model(model, validation)
@@ -100,6 +108,7 @@ def _row(
     return {
         "cells": record.objects,
         "steps": record.steps,
+        "seconds": record.seconds,
         "AP@0.5, other cells": None if other is None else other["AP@0.5"],
         "AP@0.5, validation": held["AP@0.5"],
         "F1, validation": held["F1"],
@@ -108,13 +117,13 @@ def _row(
     }
 
 
-def _paint(labels: np.ndarray, painted: str) -> np.ndarray:
+def _paint(labels: np.ndarray, painted: str, *, seed: int) -> np.ndarray:
     """Return the labels of the cells that are painted, 0 elsewhere."""
     if painted in ("all", "5 images"):
         return labels
     count, *how = painted.split()
     if how:
-        return paint_anywhere(labels, count=int(count), rng=np.random.default_rng(0))
+        return paint_anywhere(labels, count=int(count), rng=np.random.default_rng(seed))
     return paint_nearest(labels, count=int(count), centre=np.array(labels.shape) / 2)
 
 
@@ -123,12 +132,12 @@ def _without(sample: Sample, painted: np.ndarray) -> Sample:
     return replace(sample, labels=np.where(painted > 0, IGNORE, sample.labels.astype(np.int32)))
 
 
-def _train(given: list[Sample], *, path: Path, minutes: float, start: str, believed: float | None) -> None:
-    """Do what the Train dock does with these images and nothing else chosen."""
+def _train(given: list[Sample], *, path: Path, start: str, believed: float | None, changes: dict[str, Any]) -> None:
+    """Do what the Train dock does with these images, and nothing else chosen than the `changes` of the recipe."""
     model = None if start == SCRATCH else load_model(start)
     is_background = not count_all(given).is_little
     recipe = dock_recipe(given, card=None if model is None else model.card, zero_is_background=is_background)
-    recipe = recipe.replace(minutes=minutes)
+    recipe = recipe.replace(**changes)
     if believed is not None:
         recipe = recipe.replace(weights=recipe.weights.replace(believed=believed))
     read = [replace(one, labels=annotate(one.labels, zero_is_background=is_background)) for one in given]

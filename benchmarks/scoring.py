@@ -14,6 +14,7 @@ from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.samples import Sample
+from napari_unetseg.tasks.scaled import scaled, sized
 
 
 def score_model(model: Model, held: Sequence[Sample], **decoding: Any) -> dict[str, Any]:
@@ -33,8 +34,8 @@ def score_model(model: Model, held: Sequence[Sample], **decoding: Any) -> dict[s
 
 def segmented(model: Model, held: Sequence[Sample], **decoding: Any) -> Iterator[tuple[Sample, np.ndarray]]:
     """Yield each image with the labels that the model gives, with changes of its decoding."""
-    config = model.card.decoding.replace(**decoding)
-    predictor = predictor_of(model, decoding=config)
+    config = sized(model.card.decoding.replace(**decoding), card=model.card)
+    predictor = scaled(predictor_of(model, decoding=config), model=model, decoding=config)
     for sample in held:
         stretch = sample.stretch or normalize.measure([sample.image], config=model.card.normalization)
         maps = finish(predictor.predict(normalize.apply(sample.image, stretch=stretch)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +12,9 @@ import pandas as pd
 import pytest
 import tifffile
 
+from napari_unetseg.images.read import read_labels
 from napari_unetseg.images.results import REPORT
+from napari_unetseg.models import file
 from napari_unetseg.schema.events import ItemDone, TileDone
 
 
@@ -154,6 +157,9 @@ def test_a_real_stop_leaves_no_half_file(run, images, model, monkeypatch):
         (("--tile", 50), "multiple of 4, got 50; use 52"),
         (("--threshold", 2), "--threshold"),
         (("--min-size", -1), "--min-size"),
+        (("--diameter", "wide"), "'auto' or 'none'; got 'wide'"),
+        (("--diameter", -4), "above 0"),
+        (("--diameter", 80), "does not know how large its objects are"),
         (("--channel", "x"), "--channel"),
         (("--device", "tpu"), "--device"),
         (("--device", "cuda:99"), "cuda:99"),
@@ -242,6 +248,38 @@ def test_zarr_out(run, images, model, draw):
     result = run("segment", images / "a.tif", "-o", "out", "-m", model, "--format", "zarr")
     assert result.code == 0, result.err
     np.testing.assert_array_equal(zarr.open("out/a_labels.zarr/0", mode="r")[:], draw(4)[1])
+
+
+def test_objects_are_brought_to_the_size_that_the_model_has_learnt(run, images, model, draw, tmp_path):
+    card, weights = file.load(model)
+    small = tmp_path / "small.safetensors"
+    file.save(small, card=card.replace(object_diameter=5), weights=weights)
+    result = run("segment", images / "a.tif", "-o", "out", "-m", small, "--diameter", 15, "--json")
+    assert result.code == 0, result.err
+    assert any("15 px wide: the image is shrunk to 0.33" in note for note in result.json["notes"])
+    assert len(np.unique(read_labels(Path("out/a_labels.tif")))) == 5
+    line = json.loads(Path("out/.unetseg_manifest.jsonl").read_text().splitlines()[-1])
+    assert (line["diameter"], line["settings"]["diameter"]) == (15, 15)
+    plain = run("segment", images / "a.tif", "-o", "plain", "-m", small, "--diameter", "none")
+    assert "wide" not in plain.err
+    np.testing.assert_array_equal(read_labels(Path("plain/a_labels.tif")), draw(4)[1])
+    assert "from 2 to 40" in run("segment", images, "-o", "no", "-m", small, "--diameter", 400).err
+
+
+def test_without_a_word_the_diameter_is_measured(run, images, model, tmp_path, monkeypatch):
+    def measure(*_args, **_kwargs):
+        yield TileDone(0, 1)
+        return 15.0
+
+    monkeypatch.setattr("napari_unetseg.tasks.diameter.measure_diameter", measure)
+    card, weights = file.load(model)
+    small = tmp_path / "small.safetensors"
+    file.save(small, card=card.replace(object_diameter=5), weights=weights)
+    result = run("segment", images, "-o", "out", "-m", small)
+    assert result.code == 0, result.err
+    assert result.err.count("15 px wide") == 3
+    lines = [json.loads(line) for line in Path("out/.unetseg_manifest.jsonl").read_text().splitlines()]
+    assert {(line["diameter"], line["settings"]["diameter"]) for line in lines} == {(15, "auto")}
 
 
 def test_thresholds_reach_the_decoder(run, images, model):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from napari_unetseg.cli.settings import apply_options, channel_list, make_recipe, numbers, read_recipe
-from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.config import TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 
 

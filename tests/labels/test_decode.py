@@ -7,7 +7,8 @@ from scipy import ndimage
 from napari_unetseg.images.large import DECODE_BYTES
 from napari_unetseg.labels.decode import decode, seed_score
 from napari_unetseg.labels.targets import make_targets
-from napari_unetseg.schema.config import DecodingConfig, TargetConfig
+from napari_unetseg.schema.config import TargetConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError, JobError
 
 KINDS = ("boundary", "distance", "both")

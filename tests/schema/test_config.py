@@ -8,7 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from napari_unetseg.schema import config
-from napari_unetseg.schema.config import Config, DecodingConfig, NetworkConfig, Recipe, TargetConfig, TilingConfig
+from napari_unetseg.schema.base import Config
+from napari_unetseg.schema.config import NetworkConfig, Recipe, TargetConfig, TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 
 CONFIGS = [entry for entry in vars(config).values() if isinstance(entry, type) and issubclass(entry, Config)]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unetseg.schema.config import AugmentationConfig, DecodingConfig, NetworkConfig, Recipe
+from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, Recipe
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.tasks.samples import Sample
 
 

@@ -9,18 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from tests.tasks.test_scaled import model_of, squares
 
 from napari_unetseg.images.read import read_labels
 from napari_unetseg.images.results import REPORT
 from napari_unetseg.networks import registry
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import DecodingConfig, NetworkConfig, TargetConfig
+from napari_unetseg.schema.config import NetworkConfig, TargetConfig, TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
-from napari_unetseg.tasks import report
+from napari_unetseg.schema.events import TileDone
+from napari_unetseg.tasks import diameter, report
 from napari_unetseg.tasks.batch import segment_files
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.manifest import NAME, Manifest
 from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.segment import segment
 from napari_unetseg.tasks.work import folder_of
 
 
@@ -203,3 +207,30 @@ def test_a_run_killed_while_it_removed_its_work_has_nothing_to_do_again(
     [result] = finish(segment_files([image], folder=folder, model=model, existing="skip"))
     assert (result.error, result.seconds) == (None, 0)
     assert not any(path.name.endswith((".part", ".work")) for path in folder.iterdir())
+
+
+def test_an_unfinished_run_goes_on_with_the_diameter_that_was_measured_first(tmp_path, monkeypatch) -> None:
+    """Shards and later runs must not each measure: their blocks would not fit together."""
+    measured = iter([40.0, 30.0, 20.0])
+
+    def measure(*_args: object, **_kwargs: object):
+        yield TileDone(0, 1)
+        return next(measured)
+
+    monkeypatch.setattr(diameter, "measure_diameter", measure)
+    stack, model = np.repeat(squares(40)[None], 3, axis=0), model_of(12)
+    tifffile.imwrite(tmp_path / "s.tif", stack, metadata={"axes": "ZYX"})
+    options = {"folder": tmp_path / "out", "model": model, "decoding": model.card.usual_decoding, "existing": "skip"}
+    options["tiling"] = TilingConfig(precision="float32")
+    (shared,) = finish(segment_files([tmp_path / "s.tif"], shard=(1, 2), **options))
+    assert (shared.error, shared.output) == (None, None)
+    work = folder_of(tmp_path / "out" / "s_labels.tif")
+    assert json.loads((work / "plan.json").read_text())["diameter"] == 40
+    finish(segment_files([tmp_path / "s.tif"], shard=(2, 2), **options))
+    (done,) = finish(segment_files([tmp_path / "s.tif"], **options))
+    assert done.error is None
+    assert next(measured) == 30
+    whole = segment(stack, model=model, axes="ZYX", diameter=40, tiling=options["tiling"])
+    np.testing.assert_array_equal(read_labels(tmp_path / "out" / "s_labels.tif"), whole)
+    assert done.objects == 12
+    assert json.loads((tmp_path / "out" / NAME).read_text().splitlines()[-1])["diameter"] == 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,12 +14,14 @@ from tests.tasks.test_segment import make_model
 
 from napari_unetseg.images.read import from_array, open_image
 from napari_unetseg.images.write import LabelWriter
-from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.config import TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.tasks import blockwise, layout, segment
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import lay_out
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.ready import predictor_of
+from napari_unetseg.tasks.scaled import scaled, sized
 from napari_unetseg.tasks.volumes import model_for
 from napari_unetseg.tasks.work import Work
 
@@ -40,9 +43,12 @@ def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, re
     source = from_array(image, axes=axes)
     decoding = decoding or model.card.decoding
     model = model_for(source, model=model, decoding=decoding)
-    predictor = predictor_of(model, decoding=decoding, tiling=TilingConfig(tile=16, precision="float32"))
+    decoding = sized(decoding, card=model.card)
+    tiles = predictor_of(model, decoding=decoding, tiling=TilingConfig(tile=16, precision="float32"))
+    predictor = scaled(tiles, model=model, decoding=decoding)
     job = blockwise.Job(source, model, predictor, decoding, [0], memory=2**30)
-    layout = lay_out(source, model=model, channels=[0], memory=2**30, counts=counts)
+    diameter = decoding.diameter
+    layout = lay_out(source, model=model, channels=[0], memory=2**30, counts=counts, diameter=diameter)
     letters = source.axes.letters
     path = folder / "out.ome.zarr"
     work = Work.begin(path, settings=RUN, blocks=layout.counts, resume=resume)
@@ -90,6 +96,22 @@ def test_blocks_of_a_volume(tmp_path, near) -> None:
     image = spots(40, 60, 50)
     cut = same(image, tmp_path, model=make_model(ndim=3), counts=(2, 3, 2), axes="ZYX")
     assert len(cut.blocks) == 12
+
+
+@pytest.mark.parametrize(("learnt", "counts"), [(3, (3, 2)), (10, (7, 5)), (13, (3, 4))])
+def test_blocks_of_a_scaled_image(tmp_path, near, learnt, counts) -> None:
+    """Objects of 6 px with a model of 3, 10 and 13: shrunk, and enlarged."""
+    model = make_model()
+    model = replace(model, card=model.card.replace(object_diameter=learnt))
+    decoding = DecodingConfig(min_size=3, diameter=6)
+    cut = same(spots(150, 121), tmp_path, model=model, counts=counts, decoding=decoding)
+    assert any(block.window != cut.blocks[0].window for block in cut.blocks)
+
+
+def test_blocks_of_a_scaled_volume(tmp_path, near) -> None:
+    model = make_model(ndim=3)
+    model = replace(model, card=model.card.replace(object_diameter=4))
+    same(spots(36, 50, 40), tmp_path, model=model, counts=(1, 3, 2), axes="ZYX", decoding=DecodingConfig(diameter=6))
 
 
 def test_linked_planes(tmp_path, near) -> None:

@@ -17,7 +17,8 @@ from napari_unetseg.images.read import from_array
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.networks import registry
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import DecodingConfig, NetworkConfig, TargetConfig, TilingConfig
+from napari_unetseg.schema.config import NetworkConfig, TargetConfig, TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import LabelsPart, Note
 from napari_unetseg.tasks import segment

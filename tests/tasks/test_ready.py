@@ -11,7 +11,8 @@ from tests.tasks.test_predict import drain, image_of, limited, make_network, pre
 
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import DecodingConfig, TargetConfig, TilingConfig
+from napari_unetseg.schema.config import TargetConfig, TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import JobError
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor

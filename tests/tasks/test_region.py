@@ -7,7 +7,7 @@ from tests.tasks.test_segment import make_model, stack
 
 from napari_unetseg.images.crop import crop
 from napari_unetseg.images.read import from_array
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.events import LabelsPart
 from napari_unetseg.tasks.recall import MapCache
 from napari_unetseg.tasks.refine import refine_all, refine_window

@@ -14,7 +14,8 @@ from napari_unetseg.images.read import from_array
 from napari_unetseg.networks import registry
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import DecodingConfig, NetworkConfig, NormalizationConfig, TargetConfig, TilingConfig
+from napari_unetseg.schema.config import NetworkConfig, NormalizationConfig, TargetConfig, TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import LabelsPart, Note, TileDone
 from napari_unetseg.tasks import segment as task

@@ -41,8 +41,8 @@ def test_unpainted_pixels_are_a_little_background_from_scratch() -> None:
 
 
 def test_patches_fit_the_network() -> None:
-    assert patch_of(200, ndim=2, divisor=16) == (192, 192)
-    assert patch_of(5, ndim=3, divisor=8) == (8, 8, 8)
+    assert patch_of(200, divisor=(16, 16)) == (192, 192)
+    assert patch_of(5, divisor=(8, 8, 8)) == (8, 8, 8)
 
 
 @pytest.mark.parametrize("factor", STRENGTHS.values())

@@ -11,7 +11,8 @@ from tests.tasks.test_segment import make_model, stack
 
 from napari_unetseg.images.read import from_array
 from napari_unetseg.networks.three_axes import ThreeAxes
-from napari_unetseg.schema.config import DecodingConfig, TargetConfig, TilingConfig
+from napari_unetseg.schema.config import TargetConfig, TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.batch import segment_files
 from napari_unetseg.tasks.jobs import finish

@@ -17,7 +17,8 @@ from napari_unetseg.images.read import read_labels
 from napari_unetseg.images.write import write_image
 from napari_unetseg.models import file, library
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import DecodingConfig, NetworkConfig, TargetConfig
+from napari_unetseg.schema.config import NetworkConfig, TargetConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.widgets import _batch_session
 from napari_unetseg.widgets._batch_session import BatchSession
 from napari_unetseg.widgets._session import session_of
@@ -280,7 +281,7 @@ def test_a_field_that_makes_no_sense_says_so_before_the_run(dock, images, qtbot,
 
 def test_settings_follow_the_model_and_round_trip(dock, model_file) -> None:
     dock.model.set_value("nuclei")
-    assert dock.decoding.value() == file.read_card(library.find("nuclei")).decoding
+    assert dock.decoding.value() == file.read_card(library.find("nuclei")).usual_decoding
     dock.model.set_value("toy")
     dock.axes.setText("zyx")
     dock.channels.setText("0, 2")

@@ -9,7 +9,9 @@ import pytest
 from pydantic import Field
 
 from napari_unetseg.schema import config as configs
-from napari_unetseg.schema.config import Config, DecodingConfig, NetworkConfig, Recipe, TilingConfig
+from napari_unetseg.schema.base import Config
+from napari_unetseg.schema.config import NetworkConfig, Recipe, TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.widgets._form import Form
 
@@ -114,6 +116,31 @@ def test_none_is_a_step_below_the_smallest_number(form_of) -> None:
     spin.setValue(5)  # typed: less than is allowed
     assert form.value().tile is None
     assert spin.text() == "auto"
+
+
+def test_a_number_is_typed_where_there_are_words_too(form_of, qtbot) -> None:
+    form = form_of(DecodingConfig(diameter="auto"), "diameter")
+    field = form._fields["diameter"]
+    assert field.native.currentText() == "auto"
+    with qtbot.waitSignal(form.changed):
+        field.native.setEditText("84 px")
+    assert form.value().diameter == 84
+    field.native.setEditText("as it is")
+    assert form.value().diameter is None
+    for wrong in ("wide", "-3", "0", "nan"):
+        field.native.setEditText(wrong)
+        assert "above 0" in form.problem
+    form.set_value(DecodingConfig(diameter=40.5))
+    assert (field.native.currentText(), form.problem) == ("40.5 px", "")
+
+
+def test_what_is_known_of_a_field_stands_in_its_tooltip(form_of) -> None:
+    form = form_of(DecodingConfig(), "diameter")
+    tooltip = form._fields["diameter"].native.toolTip()
+    form.tell("diameter", "cells: measured 84 px")
+    assert form._fields["diameter"].native.toolTip() == f"{tooltip}\n\ncells: measured 84 px"
+    form.tell("diameter", "")
+    assert form._fields["diameter"].native.toolTip() == tooltip
 
 
 def test_none_has_words_of_its_own(form_of) -> None:

@@ -14,13 +14,17 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils import progress
 from qtpy.QtCore import Qt
+from tests.tasks.test_scaled import squares
 from tests.tasks.test_segment import make_model, stack
 
 from napari_unetseg.images.read import read_labels
 from napari_unetseg.models import file, library
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import JobError
 from napari_unetseg.schema.events import LabelsPart, TileDone
+from napari_unetseg.tasks import diameter
 from napari_unetseg.tasks import forecast as forecasts
+from napari_unetseg.tasks.model import load_model, weights_of
 from napari_unetseg.widgets import _segment_session
 from napari_unetseg.widgets._segment_session import SegmentSession
 from napari_unetseg.widgets._session import session_of
@@ -32,8 +36,6 @@ WAIT = 20_000
 @pytest.fixture(autouse=True)
 def model_files(_own_model_folder, monkeypatch) -> Path:
     """In the user's folder: bright, which takes bright pixels for cells, and bright3d and bright2, of two channels."""
-    from napari_unetseg.tasks.model import weights_of
-
     folder = library.user_folder()
     folder.mkdir(parents=True)
     for name, options in (("bright", {}), ("bright3d", {"ndim": 3}), ("bright2", {"channels": 2})):
@@ -491,6 +493,51 @@ def test_a_forecast_cut_short_by_the_run_comes_after_it(viewer, open_dock, qtbot
     dock = open_dock(viewer)
     run(dock, qtbot)
     qtbot.waitUntil(lambda: "About" in dock.forecast.text(), timeout=WAIT)
+
+
+def scaled_dock(viewer, open_dock, folder: Path) -> SegmentDock:
+    """A dock with four squares of 40 px and a model that has learnt 12 px."""
+    model = load_model(folder / "bright.safetensors")
+    card = model.card.replace(name="small", object_diameter=12, decoding=DecodingConfig(min_size=9))
+    file.save(folder / "small.safetensors", card=card, weights=weights_of(model.network))
+    viewer.add_image(squares(40), name="cells")
+    return open_dock(viewer, model="small")
+
+
+def test_a_diameter_is_measured_told_and_measured_anew_next_time(
+    viewer, open_dock, qtbot, model_files, monkeypatch
+) -> None:
+    def measure(*_args: object, **_kwargs: object):
+        yield TileDone(0, 1)
+        return 40.0
+
+    monkeypatch.setattr(diameter, "measure_diameter", measure)
+    dock = scaled_dock(viewer, open_dock, model_files)
+    assert dock.decoding.value() == DecodingConfig(min_size=9, diameter="auto")
+    run(dock, qtbot)
+    (labels,) = results(viewer)
+    assert len(np.unique(labels.data)) == 5
+    assert "shrunk to 0.3" in dock.message.text.text()
+    assert "cells: measured 40 px" in dock.decoding._fields["diameter"].native.toolTip()
+    facts = labels.metadata["unetseg"]["decoding"]
+    assert (facts["diameter"], facts["min_size"]) == (40, 100)
+    assert dock.refine.sliders["min_size"].value() == 100
+    dock.refine.sliders["threshold"].setValue(0.6)
+    qtbot.waitUntil(lambda: dock.session.refiner.applied.threshold == 0.6, timeout=WAIT)
+    assert dock.session.refiner.applied.min_size == 100
+    assert dock.decoding.value() == DecodingConfig(threshold=0.6, min_size=9, diameter="auto")
+
+
+def test_a_diameter_is_typed_and_a_foolish_one_is_told(viewer, open_dock, qtbot, model_files) -> None:
+    dock = scaled_dock(viewer, open_dock, model_files)
+    typed = dock.decoding._fields["diameter"].native
+    typed.setEditText("2000")
+    qtbot.waitUntil(lambda: "from 3 to 96" in dock.forecast.text(), timeout=WAIT)
+    typed.setEditText("40 px")
+    qtbot.waitUntil(lambda: "About" in dock.forecast.text(), timeout=WAIT)
+    run(dock, qtbot)
+    assert dock.session.order.decoding.diameter == 40
+    assert len(np.unique(results(viewer)[0].data)) == 5
 
 
 def test_sliders_decode_anew_without_the_network(viewer, open_dock, qtbot, monkeypatch) -> None:

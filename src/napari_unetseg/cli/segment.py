@@ -70,6 +70,14 @@ def segment(
             help="Average over so many mirrored and turned views of the image: takes that many times as long.",
         ),
     ] = None,
+    diameter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PX|auto|none",
+            help="Typical diameter of the objects in pixels; the network sees the image at the scale at which they are "
+            "as large as those it has learnt. auto (usual): measured in each image; none: no scaling.",
+        ),
+    ] = None,
     link: Annotated[
         bool | None, typer.Option("--link/--no-link", help="2D model on a Z stack: join the slices into 3D objects.")
     ] = None,
@@ -117,7 +125,7 @@ def segment(
 ) -> None:
     """Outline every cell: write STEM_labels.tif (or .zarr) and STEM_objects.csv for each image into a folder."""
     with reporting(as_json=as_json, verbose=verbose) as report:
-        from napari_unetseg.cli.settings import apply_options, channel_list
+        from napari_unetseg.cli.settings import apply_options, channel_list, diameter_of
         from napari_unetseg.images.budget import bytes_of
         from napari_unetseg.images.read import find_images
         from napari_unetseg.images.results import REPORT
@@ -133,6 +141,7 @@ def segment(
         existing = _existing(resume=resume or share is not None, overwrite=overwrite, folder=output)
         tiling = apply_options(TilingConfig(), tile=tile, device=device, precision=precision)
         channels = channel_list(channel)
+        width = {} if diameter is None else {"diameter": diameter_of(diameter)}
         budget = None if memory is None else bytes_of(memory)
         paths = find_images(inputs)
 
@@ -141,6 +150,7 @@ def segment(
         from napari_unetseg.tasks.cluster import check_address
         from napari_unetseg.tasks.device import choose_device
         from napari_unetseg.tasks.model import load_model
+        from napari_unetseg.tasks.scaled import check_diameter
 
         if cluster is not None:
             check_address(cluster)
@@ -158,6 +168,8 @@ def segment(
             "three_axes": three_axes,
             "z_step": z_step,
         }
+        decoding = apply_options(loaded.card.usual_decoding, **changes).replace(**width)
+        check_diameter(decoding, card=loaded.card)
         job = segment_files(
             paths,
             folder=output,
@@ -165,7 +177,7 @@ def segment(
             axes=axes,
             channels=channels,
             tiling=tiling,
-            decoding=apply_options(loaded.card.decoding, **changes),
+            decoding=decoding,
             format=format,
             existing=existing,
             memory=budget,

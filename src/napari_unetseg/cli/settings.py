@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from napari_unetseg.schema.config import Config, Recipe
+from napari_unetseg.schema.base import Config
+from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.errors import InputError
 
 Settings = TypeVar("Settings", bound=Config)
@@ -102,6 +104,20 @@ def numbers(text: str, *, option: str) -> tuple[int, ...]:
     if min(values) < 1:
         raise InputError(f"{option} takes whole numbers above 0 with commas between, such as 512,512; got '{text}'")
     return values
+
+
+def diameter_of(text: str) -> float | str | None:
+    """Read the value of --diameter: a number of pixels above 0, 'auto', or 'none'."""
+    word = text.strip().lower()
+    if word in ("auto", "none"):
+        return None if word == "none" else word
+    try:
+        value = float(word)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise InputError(f"--diameter takes a number of pixels above 0, 'auto' or 'none'; got '{text}'")
+    return value
 
 
 def channel_list(given: list[str] | None) -> list[int] | None:

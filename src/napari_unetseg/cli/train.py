@@ -12,6 +12,7 @@ import typer
 
 from napari_unetseg.cli.options import AxesOption, ChannelOption, DeviceOption, JsonFlag, OverwriteFlag, VerboseFlag
 from napari_unetseg.cli.report import Report, reporting
+from napari_unetseg.cli.trained import quoted, tell_of
 
 if TYPE_CHECKING:
     from napari_unetseg.schema.card import ModelCard
@@ -69,6 +70,14 @@ def train(
         ),
     ] = None,
     loss: Annotated[LossName | None, typer.Option(help="What is minimised.")] = None,
+    match_size: Annotated[
+        bool | None,
+        typer.Option(
+            "--match-size/--no-match-size",
+            help="With --from: scale images whose objects are larger or smaller than the model's to the size it knows "
+            "(usual).",
+        ),
+    ] = None,
     patch: Annotated[
         str | None,
         typer.Option(metavar="Y,X or Z,Y,X", help="Size of the training patches in pixels; one number for all axes."),
@@ -105,6 +114,7 @@ def train(
         "minutes": minutes,
         "seed": seed,
         "batch": batch,
+        "match_size": match_size,
         "unlabelled_is_background": False if unlabelled else None,
     }
     from napari_unetseg.tasks.launch import launch
@@ -132,7 +142,7 @@ def train(
             names=names,
             report=report,
         )
-        _tell(card, output, report=report)
+        tell_of(card, output, report=report)
     if launch().count > 1:
         _end_at_once()
 
@@ -162,7 +172,7 @@ def _check_output(output: Path, *, resume: bool, overwrite: bool) -> Path:
         if output.exists():
             raise InputError(
                 f"{output}: this training has finished, there is nothing to resume; to train the model further, "
-                f"give it to a new one with --from {_quoted(output)}; to train anew, --overwrite"
+                f"give it to a new one with --from {quoted(output)}; to train anew, --overwrite"
             )
         raise InputError(f"{checkpoint}: no such checkpoint, there is nothing to resume; start without --resume")
     if not resume and not overwrite:
@@ -261,40 +271,3 @@ def _run(
         data=data,
     )
     return drive(job, report=report, watch=remember)
-
-
-def _tell(card: ModelCard, output: Path, *, report: Report) -> None:
-    from napari_unetseg.cli.table import table
-    from napari_unetseg.schema.words import counted, duration
-
-    record = card.training
-    assert record is not None  # written by the task
-    is_semantic = card.target.is_semantic
-    learnt = f"the classes {', '.join(card.classes)}" if is_semantic else counted(record.objects, "object")
-    if record.scores:
-        report.say(table([(name, value) for name, value in record.scores.items()], head=("validation score", "value")))
-    report.say(
-        f"{output}: the weights of step {record.steps}, after {duration(record.seconds)}, "
-        f"learnt from {learnt} in {counted(record.images, 'image')}"
-    )
-    report.say(f"next: napari-unetseg segment IMAGE_OR_FOLDER -o results --model {_quoted(output)}")
-    report.finish(
-        {
-            "model": output,
-            "name": card.name,
-            "steps": record.steps,
-            "seconds": record.seconds,
-            "images": record.images,
-            "objects": record.objects,
-            "classes": card.classes,
-            "validation_images": record.validation_images,
-            "scores": record.scores,
-            "sha256": card.sha256,
-            "notes": report.notes,
-        }
-    )
-
-
-def _quoted(path: Path) -> str:
-    text = str(path)
-    return f'"{text}"' if " " in text else text

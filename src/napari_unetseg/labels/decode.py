@@ -13,7 +13,8 @@ from napari_unetseg.labels.clean import fill_holes, raster_order
 from napari_unetseg.labels.confidence import mean_foreground
 from napari_unetseg.labels.flood import DEEP, flood
 from napari_unetseg.labels.ids import OpenSides, ids_at
-from napari_unetseg.schema.config import DecodingConfig, TargetConfig, TargetKind
+from napari_unetseg.schema.config import TargetConfig, TargetKind
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError, JobError
 
 

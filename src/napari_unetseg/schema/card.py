@@ -6,14 +6,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from napari_unetseg.schema.config import (
-    Config,
-    DecodingConfig,
-    NetworkConfig,
-    NormalizationConfig,
-    Recipe,
-    TargetConfig,
-)
+from napari_unetseg.schema.base import Config
+from napari_unetseg.schema.config import NetworkConfig, NormalizationConfig, Recipe, TargetConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 
 SCHEMA_VERSION = 1
 
@@ -63,6 +58,13 @@ class ModelCard(Config):
     sha256: str = Field(
         "", pattern=r"^([0-9a-f]{64})?$", description="Hash of the tensor bytes; set when the file is written."
     )
+
+    @property
+    def usual_decoding(self) -> DecodingConfig:
+        """The decoding where nobody has chosen another: with the size of the objects measured in each image."""
+        if self.object_diameter is None or self.decoding.diameter is not None:
+            return self.decoding
+        return self.decoding.replace(diameter="auto")
 
     @property
     def axes(self) -> str:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from napari_unetseg.schema.base import Config
+from napari_unetseg.schema.decoding import DecodingConfig
 
 Precision = Literal["auto", "float32", "bfloat16"]
 TargetKind = Literal["boundary", "distance", "both", "semantic"]
 MAX_CLASSES = 255
 LossKind = Literal["cross_entropy", "cross_entropy_dice", "focal"]
-
-
-class Config(BaseModel):
-    """Frozen base: unknown keys are refused, changes are validated copies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy with `changes` applied and validated."""
-        return type(self).model_validate({**self.model_dump(), **changes})
 
 
 class NetworkConfig(Config):
@@ -185,51 +178,6 @@ class MemoryConfig(Config):
         return None if self.memory is None else round(self.memory * 2**30)
 
 
-class DecodingConfig(Config):
-    """How maps become objects."""
-
-    threshold: float = Field(
-        0.5, gt=0, lt=1, description="Foreground probability above which a pixel belongs to an object."
-    )
-    seed_threshold: float = Field(0.5, gt=0, lt=1, description="Seed score above which a pixel starts an object.")
-    min_seed: int = Field(
-        4, ge=0, le=1_000_000, description="Smaller seeds (pixels or voxels) split no object that has a larger seed."
-    )
-    min_size: int = Field(12, ge=0, le=10_000_000, description="Smaller objects (pixels or voxels) are dropped.")
-    min_confidence: float = Field(
-        0.0, ge=0, lt=1, description="Objects whose mean foreground probability is lower are dropped."
-    )
-    views: Literal[1, 2, 4, 8] = Field(
-        1,
-        description="Mirrored and turned views of the image whose maps are averaged (test-time augmentation): "
-        "takes that many times as long.",
-    )
-    fill_holes: bool = Field(True, description="Fill holes inside each object.")
-    link_slices: bool = Field(False, description="2D model on a Z stack: join slices into 3D objects by overlap.")
-    link_overlap: float = Field(
-        0.25, gt=0, le=1, description="IoU from which two objects in neighbouring slices are one."
-    )
-    three_axes: bool = Field(
-        False,
-        description="2D model on a Z stack: look at XY, XZ and YZ planes and decode the mean in 3D; takes about three "
-        "times as long, sizes are voxels.",
-    )
-    z_step: int | None = Field(
-        None,
-        ge=1,
-        le=64,
-        description="For three axes: pixels (px) of a plane between two planes. Auto: from the voxel size, else 1.",
-    )
-
-    @model_validator(mode="after")
-    def _check_planes(self) -> Self:
-        if self.three_axes and self.link_slices:
-            raise ValueError(
-                "link_slices and three_axes exclude each other, as each makes 3D objects of planes; turn one off"
-            )
-        return self
-
-
 class Recipe(Config):
     """Everything a training run needs besides the data."""
 
@@ -243,6 +191,11 @@ class Recipe(Config):
     fit_sizes: bool = Field(
         True,
         description="Set decoding.min_size and decoding.min_seed to an eighth and a twentieth of the median object.",
+    )
+    match_size: bool = Field(
+        True,
+        description="Starting from a model: bring the images to the size of objects that it has learnt, where the "
+        "labelled ones differ by more than a quarter; the new model does so with images like these.",
     )
     patch: tuple[int, ...] | None = Field(
         None, description="Patch edges ([Z,] Y, X) in px; none: chosen from the images."

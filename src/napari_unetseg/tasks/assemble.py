@@ -17,7 +17,7 @@ from napari_unetseg.labels.blocks import Faces, join_blocks
 from napari_unetseg.labels.join import continued_ids
 from napari_unetseg.labels.measure import merge_parts, merge_planes
 from napari_unetseg.labels.overlap import add_overlaps, count_overlaps
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note, TileDone
 from napari_unetseg.schema.words import counted

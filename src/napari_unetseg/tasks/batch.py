@@ -12,7 +12,8 @@ from typing import Literal
 from napari_unetseg.images.atomic import check_folder, remove_leftovers
 from napari_unetseg.images.results import Format, Result, results_of
 from napari_unetseg.images.zarr_store import name_inside
-from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.config import TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note
 from napari_unetseg.schema.words import counted

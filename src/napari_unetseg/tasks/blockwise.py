@@ -20,11 +20,11 @@ from napari_unetseg.images.blocks import Block, within
 from napari_unetseg.images.budget import readable
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.images.source import ImageSource
-from napari_unetseg.images.tiles import TilePlan, volume
+from napari_unetseg.images.tiles import volume
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.labels.blocks import part_of
 from napari_unetseg.labels.decode import decode
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.events import Event, Note, TileDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.assemble import assemble
@@ -42,6 +42,7 @@ from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.layout import NETWORK_SHARE, Layout
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.scaled import ScaledPredictor, plan_block
 from napari_unetseg.tasks.work import Work
 
 Result = TypeVar("Result")
@@ -69,26 +70,33 @@ class Job:
 
     source: ImageSource
     model: Model
-    predictor: Predictor
+    predictor: Predictor | ScaledPredictor
     decoding: DecodingConfig
     channels: Sequence[int]
     memory: int
     _tiles: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
-    def plan(self, block: Block) -> TilePlan:
-        """Return the tiles of a block."""
-        window = tuple(side.stop - side.start for side in block.window)
+    def plan(self, block: Block) -> Any:
+        """Return the tiles of a block, of the kind that the predictor takes."""
+        ndim = self.model.card.network.ndim
         on_cpu = self.predictor.device.type == "cpu"
-        budget = self.memory // NETWORK_SHARE[len(window)] if on_cpu else None  # a GPU has memory of its own
-        return self.predictor.plan(window, budget=budget, inside=within(block.seen, block.window))
+        budget = self.memory // NETWORK_SHARE[ndim] if on_cpu else None  # a GPU has memory of its own
+        return plan_block(self.predictor, block, frame=frame_shape(self.source, ndim=ndim), budget=budget)
 
     def tiles_of(self, block: Block) -> int:
         """Return the number of tiles of a block; most blocks are alike."""
-        key = (tuple(side.stop - side.start for side in block.window), within(block.seen, block.window))
-        known = self._tiles.get(str(key))
+        key = kind_of(block, is_scaled=isinstance(self.predictor, ScaledPredictor))
+        known = self._tiles.get(key)
         if known is None:
-            known = self._tiles[str(key)] = len(self.plan(block).tiles)
+            known = self._tiles[key] = len(self.plan(block).tiles)
         return known
+
+
+def kind_of(block: Block, *, is_scaled: bool) -> str:
+    """Return what decides on the tiles of a block; most blocks are alike, unless the grid of tiles is scaled."""
+    if is_scaled:
+        return str(block.seen)
+    return str(([side.stop - side.start for side in block.window], within(block.seen, block.window)))
 
 
 def run(

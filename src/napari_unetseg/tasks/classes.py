@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_unetseg.labels.ids import IGNORE
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import DecodingConfig, Recipe, TargetConfig
+from napari_unetseg.schema.config import Recipe, TargetConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_unetseg.images.read import open_image
-from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.config import TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.schema.events import Event, TileDone
 from napari_unetseg.schema.words import counted
@@ -29,6 +30,7 @@ from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import Layout, lay_out
 from napari_unetseg.tasks.model import load_model
 from napari_unetseg.tasks.ready import predictor_of
+from napari_unetseg.tasks.scaled import scaled
 from napari_unetseg.tasks.volumes import model_for
 from napari_unetseg.tasks.work import Work
 
@@ -215,10 +217,18 @@ def _open(order: _Order) -> tuple[Job, Work, Layout, Contrast]:
         torch.set_num_threads(order.threads)
     source = open_image(order.image, axes=order.axes)
     model = model_for(source, model=load_model(order.model), decoding=order.decoding)
-    predictor = predictor_of(model, decoding=order.decoding, tiling=_on_own_card(order.tiling))
+    tiles = predictor_of(model, decoding=order.decoding, tiling=_on_own_card(order.tiling))
+    predictor = scaled(tiles, model=model, decoding=order.decoding)
     job = Job(source, model, predictor, order.decoding, order.channels, order.memory)
-    layout = lay_out(source, model=model, channels=order.channels, memory=order.memory, counts=order.blocks)
     work = Work.of(order.folder)
+    layout = lay_out(
+        source,
+        model=model,
+        channels=order.channels,
+        memory=order.memory,
+        counts=order.blocks,
+        diameter=work.diameter,
+    )
     contrast = finish(blockwise.measure_contrast(job, work=work, layout=layout))
     return job, work, layout, contrast
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.labels.measure import merge_planes
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.tasks.class_tally import ClassTally
 from napari_unetseg.tasks.frames import Frame, measure_labels
 from napari_unetseg.tasks.model import Model

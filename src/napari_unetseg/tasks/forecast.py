@@ -7,11 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from napari_unetseg.images import normalize
-from napari_unetseg.images.blocks import Block, within
 from napari_unetseg.images.budget import available_memory, readable
 from napari_unetseg.images.large import DECODE_BYTES, LABEL_BYTES
 from napari_unetseg.images.simulate import simulate
@@ -21,10 +21,11 @@ from napari_unetseg.labels.decode import decode
 from napari_unetseg.labels.measure import measure_objects
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.events import Event
-from napari_unetseg.tasks.blockwise import Job
+from napari_unetseg.tasks.blockwise import Job, kind_of
 from napari_unetseg.tasks.layout import lay_out
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.scaled import ScaledPredictor, copy_bytes
 
 EDGES = {2: (384, 384), 3: (32, 96, 96)}
 """Pixels of the calibration image: a second's work for the bundled model on two cores."""
@@ -121,17 +122,19 @@ def calibrate(predictor: Predictor, *, model: Model) -> Generator[Event, None, P
     )
 
 
-def forecast(source: ImageSource, *, predictor: Predictor, model: Model, pace: Pace) -> Forecast:
+def forecast(source: ImageSource, *, predictor: Predictor | ScaledPredictor, model: Model, pace: Pace) -> Forecast:
     """Return what segmenting `source` will take, with the labels in memory; nothing is read."""
+    factor = predictor.factor if isinstance(predictor, ScaledPredictor) else 1.0
     ndim = model.card.network.ndim
     shape = tuple(source.sizes[letter] for letter in "ZYX"[3 - ndim :])
     pixels, frames = math.prod(shape), source.sizes["T"] * (source.sizes["Z"] if ndim == 2 else 1)
-    plan = predictor.plan(shape)
+    plan: Any = predictor.plan(shape)  # of the kind that this predictor takes
     seconds, usual = (
         _seconds(one, pace=pace) + pixels * pace.decoded for one in (plan, predictor.plan(shape, budget=AMPLE))
     )
     labels = LABEL_BYTES * frames * pixels
     maps = pixels * 4 * (model.card.target.out_channels + 2 * model.card.network.in_channels)
+    maps += round(pixels * copy_bytes(model.card, factor=factor))
     return Forecast(
         memory=labels + maps + max(pixels * DECODE_BYTES, _network_bytes(predictor, plan=plan, model=model)),
         labels=labels,
@@ -143,13 +146,21 @@ def forecast(source: ImageSource, *, predictor: Predictor, model: Model, pace: P
 
 
 def forecast_blocks(
-    source: ImageSource, *, predictor: Predictor, model: Model, pace: Pace, memory: int, channels: Sequence[int]
+    source: ImageSource,
+    *,
+    predictor: Predictor | ScaledPredictor,
+    model: Model,
+    pace: Pace,
+    memory: int,
+    channels: Sequence[int],
+    diameter: float | None = None,
 ) -> Forecast:
     """Return what segmenting `source` block by block will take, with the labels on disk; nothing is read."""
-    layout = lay_out(source, model=model, channels=channels, memory=memory)
+    layout = lay_out(source, model=model, channels=channels, memory=memory, diameter=diameter)
     job = Job(source, model, predictor, model.card.decoding, channels, memory)
-    alike = {_kind_of(block): block for block in layout.blocks}
-    counts = Counter(_kind_of(block) for block in layout.blocks)
+    kinds = [kind_of(block, is_scaled=isinstance(predictor, ScaledPredictor)) for block in layout.blocks]
+    alike = dict(zip(kinds, layout.blocks, strict=True))
+    counts = Counter(kinds)
     seconds = sum(
         counts[kind] * (_seconds(job.plan(block), pace=pace) + volume(block.seen) * (1 + JOINING) * pace.decoded)
         for kind, block in alike.items()
@@ -162,11 +173,6 @@ def forecast_blocks(
         slowdown=1.0,
         pace=pace,
     )
-
-
-def _kind_of(block: Block) -> str:
-    """Return what decides on the tiles of a block; most blocks are alike."""
-    return str(([side.stop - side.start for side in block.window], within(block.seen, block.window)))
 
 
 def _time(
@@ -195,17 +201,18 @@ def _single_tile(shape: tuple[int, ...], *, network: Network, is_cropped: bool) 
     return TilePlan(shape=shape, padded=shape, tiles=(Tile(read=whole, write=tuple(write)),), inside=whole)
 
 
-def _seconds(plan: TilePlan, *, pace: Pace) -> float:
+def _seconds(plan: Any, *, pace: Pace) -> float:
     return sum(pace.read * volume(tile.read) + pace.written * volume(tile.write) for tile in plan.tiles)
 
 
-def _network_bytes(predictor: Predictor, *, plan: TilePlan, model: Model) -> int:
+def _network_bytes(predictor: Predictor | ScaledPredictor, *, plan: Any, model: Model) -> int:
     """Return the host's share of what the network takes: its weights, and on the CPU the maps of the largest tile."""
     weights = 4 * sum(value.numel() for value in model.network.parameters())
     if predictor.device.type == "cuda":
         return weights
-    window = max(volume(tile.read) for tile in plan.tiles)
-    return 2 * weights + round(window * predictor.bytes_per_pixel()) * predictor.batch * plan.at_once
+    window: int = max(volume(tile.read) for tile in plan.tiles)
+    taken: float = window * predictor.bytes_per_pixel() * predictor.batch * plan.at_once
+    return 2 * weights + round(taken)
 
 
 def _round_up(shape: tuple[int, ...], divisor: tuple[int, ...]) -> tuple[int, ...]:

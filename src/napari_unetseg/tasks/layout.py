@@ -14,6 +14,7 @@ from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.frames import Frame, frame_shape, frames_of
 from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.scaled import copy_bytes, factor_of, halo_of
 
 DEFAULT_MEMORY = 2 * 2**30
 NETWORK_SHARE = {2: 4, 3: 2}
@@ -53,13 +54,18 @@ def lay_out(
     channels: Sequence[int],
     memory: int,
     counts: Sequence[int] | None = None,
+    diameter: float | None = None,
 ) -> Layout:
-    """Cut the frames into the fewest blocks that fit into the memory, or as they were cut before (`counts`)."""
+    """Cut the frames into the fewest blocks that fit into the memory, or as they were cut before (`counts`).
+
+    `diameter` is that of the objects where the image is scaled to the model's; all of the layout is in its own pixels.
+    """
     network, ndim = model.network, model.card.network.ndim
     shape = frame_shape(source, ndim=ndim)
-    pixels = _pixels(source, model=model, channels=channels, memory=memory)
-    margin = (margin_of(model),) * ndim
-    fixed = {"margin": margin, "halo": network.halo, "divisor": network.divisor}
+    factor = factor_of(model.card, diameter=diameter)
+    pixels = _pixels(source, model=model, channels=channels, memory=memory, factor=factor)
+    margin = (math.ceil(margin_of(model) / factor),) * ndim
+    fixed = {"margin": margin, "halo": halo_of(network, factor=factor), "divisor": network.divisor}
     if not network.is_tile_exact:
         _check_whole(source, shape=shape, pixels=pixels, model=model)
         counts = (1,) * ndim
@@ -88,11 +94,13 @@ def default_memory(*, ndim: int = 2) -> int:
     return half if ndim == 3 else min(DEFAULT_MEMORY, half)
 
 
-def _pixels(source: ImageSource, *, model: Model, channels: Sequence[int], memory: int) -> int:
+def _pixels(source: ImageSource, *, model: Model, channels: Sequence[int], memory: int, factor: float) -> int:
     """Return how many pixels a window may have: two blocks are in the works, and a third is being read."""
+    copies = copy_bytes(model.card, factor=factor)
     maps = 2 * 4 * model.card.target.out_channels
     images = 3 * len(channels) * (4 + source.dtype.itemsize)
-    return (memory - memory // NETWORK_SHARE[model.card.network.ndim]) // (maps + images + DECODE_BYTES)
+    shared = memory - memory // NETWORK_SHARE[model.card.network.ndim]
+    return int(shared // (maps + images + DECODE_BYTES + copies))
 
 
 def _check_whole(source: ImageSource, *, shape: tuple[int, ...], pixels: int, model: Model) -> None:

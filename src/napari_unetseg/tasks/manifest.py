@@ -72,9 +72,18 @@ class Manifest:
             )
         return False
 
-    def add(self, result: Path, source: Path, *, image: str) -> None:
-        """Note a finished result down; `image` is the fingerprint that `source` had when it was read."""
-        entry = {"result": result.name, "path": str(source.resolve()), "image": image, "settings": self.settings}
+    def add(self, result: Path, source: Path, diameter: float | None = None, *, image: str) -> None:
+        """Note a finished result down; `image` is the fingerprint that `source` had when it was read.
+
+        `diameter` is that of the objects where the image was scaled by it.
+        """
+        entry: dict[str, Any] = {
+            "result": result.name,
+            "path": str(source.resolve()),
+            "image": image,
+            "settings": self.settings,
+        }
+        entry |= {} if diameter is None else {"diameter": diameter}
         self._entries[result.name] = entry
         with self.path.open("a+b") as file:
             if file.tell() and not _ends_a_line(file):

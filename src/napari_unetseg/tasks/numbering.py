@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unetseg.labels.join import link_slices
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 
 MAX_ID = 2**32 - 1

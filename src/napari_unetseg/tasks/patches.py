@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from napari_unetseg.labels.weights import class_weights, weight_map
 from napari_unetseg.networks import augment
 from napari_unetseg.schema.config import Recipe, TargetConfig
 from napari_unetseg.tasks.classes import places_of_classes
-from napari_unetseg.tasks.samples import INSTANCES, Sample, common_pixel_size, median_size
+from napari_unetseg.tasks.samples import INSTANCES, Sample, common_pixel_size, diameter_of, median_size
+from napari_unetseg.tasks.start import patch_of
 from napari_unetseg.tasks.streams import give_threads
 
 PREFETCH = 3  # batches prepared ahead of the device
@@ -59,14 +59,13 @@ def choose_patch(
     nothing of a size: they get the largest patch.
     """
     size, ndim = median_size(samples), len(divisor)
-    diameter = 2 * math.sqrt(size / math.pi) if ndim == 2 else 2 * math.cbrt(0.75 * size / math.pi)
+    diameter = diameter_of(size, ndim=ndim)
     smallest, largest = EDGES[ndim]
     edge = largest if target.is_semantic else min(largest, max(smallest, OBJECTS_ACROSS * diameter))
-    wanted = (edge, edge) if ndim == 2 else (edge / 4, edge, edge)
     typical = np.median([sample.labels.shape for sample in samples], axis=0)
     return tuple(
-        step * max(1, min(round(length / step), int(size) // step))
-        for length, size, step in zip(wanted, typical, divisor, strict=True)
+        min(length, step * max(1, int(size) // step))
+        for length, size, step in zip(patch_of(edge, divisor=divisor), typical, divisor, strict=True)
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from napari_unetseg.networks.views import Views
-from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.config import TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
 

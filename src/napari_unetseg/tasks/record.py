@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from napari_unetseg.schema.card import ModelCard, TrainingRecord
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.classes import class_names
-from napari_unetseg.tasks.samples import Sample, common_pixel_size, image_count, median_size
+from napari_unetseg.tasks.samples import Sample, common_pixel_size, diameter_of, image_count, median_size
 from napari_unetseg.tasks.thumbnail import make_thumbnail
 
 SCORES = ("mean_ap", "f1", "pq", "dice", "foreground_iou", "pixel_error", *REGIONS)
@@ -93,9 +92,7 @@ def _card_name(output: Path) -> str:
 def _diameter(samples: Sequence[Sample]) -> float | None:
     """Diameter (px) of the circle or ball as large as the median object."""
     size = median_size(samples)
-    if not size:
-        return None
-    return 2 * math.sqrt(size / math.pi) if samples[0].labels.ndim == 2 else 2 * math.cbrt(0.75 * size / math.pi)
+    return diameter_of(size, ndim=samples[0].labels.ndim) if size else None
 
 
 def _version(name: str) -> str:

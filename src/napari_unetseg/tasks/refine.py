@@ -10,7 +10,7 @@ import numpy as np
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.labels.decode import decode
 from napari_unetseg.labels.join import link_slices
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.events import Event, LabelsPart
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.parts import region_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,8 @@ from napari_unetseg.images import normalize
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.labels.classes import as_classes
 from napari_unetseg.labels.ids import IGNORE, compact, object_boxes
-from napari_unetseg.schema.config import DecodingConfig, NormalizationConfig, Recipe, TargetConfig
+from napari_unetseg.schema.config import NormalizationConfig, Recipe, TargetConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.classes import check_tellable
@@ -208,6 +210,11 @@ def median_size(samples: Sequence[Sample]) -> float:
     counts = [np.bincount(np.maximum(sample.labels, 0).ravel())[1:] for sample in samples]
     sizes = np.concatenate([count[count > 0] for count in counts])
     return float(np.median(sizes)) if len(sizes) else 0.0
+
+
+def diameter_of(size: float, *, ndim: int) -> float:
+    """Return the diameter of the disc (3D: ball) of so many pixels."""
+    return 2 * math.sqrt(size / math.pi) if ndim == 2 else 2 * math.cbrt(0.75 * size / math.pi)
 
 
 def fit_sizes(decoding: DecodingConfig, training: Sequence[Sample]) -> DecodingConfig:

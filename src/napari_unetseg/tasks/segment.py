@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,10 +22,12 @@ from napari_unetseg.images.notes import sentences_of
 from napari_unetseg.images.read import ImageSource, from_array
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.labels.decode import decode
-from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.config import TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, LabelsPart, Note
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks import diameter as diameters
 from napari_unetseg.tasks.classes import check_decoding
 from napari_unetseg.tasks.findings import start_findings
 from napari_unetseg.tasks.frames import (
@@ -42,6 +45,7 @@ from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.recall import Recalled
+from napari_unetseg.tasks.scaled import ScaledPredictor, copy_bytes, diameter_in, factor_of, scaled, sized
 from napari_unetseg.tasks.volumes import model_for
 
 
@@ -56,6 +60,8 @@ class Segmentation:
     objects: int
     table: pd.DataFrame
     seconds: float
+    decoding: DecodingConfig
+    """What the objects were decoded with: a measured diameter, and sizes that follow it, in the place of others."""
 
 
 def segment(
@@ -66,6 +72,7 @@ def segment(
     channels: Sequence[int] | None = None,
     tiling: TilingConfig | None = None,
     decoding: DecodingConfig | None = None,
+    diameter: float | Literal["auto"] | None = None,
 ) -> np.ndarray:
     """Segment an array (numpy, dask, zarr) and return uint32 labels of the same axes, without channels.
 
@@ -85,6 +92,9 @@ def segment(
         Tile, device and precision; none: chosen from the machine.
     decoding
         Thresholds and sizes; none: those of the model.
+    diameter
+        Typical diameter (px) of the objects in this image, which is scaled so that they have the size the model has
+        learnt; "auto": measured; none: as `decoding` says.
 
     Raises
     ------
@@ -93,6 +103,9 @@ def segment(
 
     """
     loaded = model if isinstance(model, Model) else load_model(model)
+    decoding = decoding or loaded.card.decoding
+    if diameter is not None:
+        decoding = with_diameter(decoding, diameter)
     job = run(from_array(image, axes=axes), model=loaded, tiling=tiling, decoding=decoding, channels=channels)
     labels = finish(job).labels
     assert labels is not None  # there is no writer
@@ -108,7 +121,7 @@ def run(
     channels: Sequence[int] | None = None,
     writer: LabelWriter | None = None,
     preview: bool = False,
-    predictor: Predictor | Recalled | None = None,
+    predictor: Predictor | ScaledPredictor | Recalled | None = None,
 ) -> Generator[Event, None, Segmentation]:
     """Segment `source`, yielding at every tile; labels go to `writer`, or into memory without one.
 
@@ -118,7 +131,6 @@ def run(
     With `preview` labels are yielded as `LabelsPart`, first of each tile by itself, then of each plane or volume as
     they stay, and are not collected: the result has none. A `predictor` that is ready takes the place of a new one.
     """
-    began = time.monotonic()
     decoding = decoding or model.card.decoding
     check_decoding(model.card, decoding)
     model = model_for(source, model=model, decoding=decoding)
@@ -126,11 +138,18 @@ def run(
     if given is None and len(channels) < source.sizes["C"]:
         yield Note(f"{source.name}: its colours are equal, taken as grey")
     predictor = predictor or predictor_of(model, decoding=decoding, tiling=tiling)
+    if isinstance(predictor, Predictor):
+        decoding = yield from diameters.settle(
+            source, model=model, predictor=predictor, channels=channels, decoding=decoding
+        )
+        decoding = sized(decoding, card=model.card)
+        predictor = scaled(predictor, model=model, decoding=decoding)
+    began = time.monotonic()
     yield from notes_of(source, model=model, decoding=decoding)
     frames = frames_of(source, ndim=model.card.network.ndim)
     shape = frame_shape(source, ndim=model.card.network.ndim)
-    _check_memory(shape, source=source, model=model)
-    plan = predictor.plan(shape)
+    _check_memory(shape, source=source, model=model, decoding=decoding)
+    plan: Any = predictor.plan(shape)  # of the kind that this predictor takes
     total = len(frames) * len(plan.tiles)
     stretch = yield from as_part(
         measure_stack(source, frames=frames, channels=channels, model=model), item=source.name, total=total
@@ -162,7 +181,7 @@ def run(
     if unusable:
         yield Note(f"{source.name}: {counted(unusable, 'pixel')} not finite (NaN or infinite), taken for dark")
     labels_out = None if out is None else from_canonical(out[:, None], axes=source.axes.letters)
-    return Segmentation(labels_out, found.count, found.table(), time.monotonic() - began)
+    return Segmentation(labels_out, found.count, found.table(), time.monotonic() - began, decoding)
 
 
 def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> Iterator[Note]:
@@ -173,13 +192,25 @@ def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> 
         told.append(
             "planes are segmented one by one, a cell has a number in each; --link or --three-axes makes 3D cells"
         )
+    if how := diameters.sentence(model.card, diameter=diameter_in(decoding)):
+        told.append(how)
     for text in told:
         yield Note(f"{source.name}: {text}")
 
 
-def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model) -> None:
+def with_diameter(decoding: DecodingConfig, diameter: float | str) -> DecodingConfig:
+    """Return the decoding with another diameter; `InputError` where that is none."""
+    try:
+        return decoding.replace(diameter=diameter)
+    except ValueError as error:
+        raise InputError(f"the diameter is a number of pixels above 0, or 'auto'; got {diameter!r}") from error
+
+
+def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model, decoding: DecodingConfig) -> None:
     """Refuse a plane (3D: a volume) that does not fit with its maps, before the first is read."""
+    factor = factor_of(model.card, diameter=diameter_in(decoding))
     needed = frame_bytes(shape, channels=model.card.network.in_channels, maps=model.card.target.out_channels)
+    needed += round(math.prod(shape) * copy_bytes(model.card, factor=factor))
     available = available_memory()
     if needed > available:
         what = "plane" if len(shape) == 2 else "volume"

@@ -13,12 +13,14 @@ from napari_unetseg.images.read import open_image
 from napari_unetseg.images.results import Format, Result
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.write import LabelWriter
-from napari_unetseg.schema.config import DecodingConfig, TilingConfig
+from napari_unetseg.schema.config import TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.events import Event, Note, Saved
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import blockwise, segment
 from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks.cluster import Cluster, compute
+from napari_unetseg.tasks.diameter import settle
 from napari_unetseg.tasks.frames import choose_channels
 from napari_unetseg.tasks.layout import Layout, lay_out
 from napari_unetseg.tasks.model import Model
@@ -26,8 +28,11 @@ from napari_unetseg.tasks.object_table import ObjectTable
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.report import picture_of
+from napari_unetseg.tasks.scaled import diameter_in, scaled, sized
 from napari_unetseg.tasks.volumes import model_for
-from napari_unetseg.tasks.work import WHOLE, Work, discard, folder_of
+from napari_unetseg.tasks.work import WHOLE, Work, begun_plan, discard, folder_of
+
+NoteDown = Callable[[float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,13 @@ class Done:
 
 
 def segment_file(
-    path: Path, *, place: Result, job: FileJob, image: str, number: int, note_down: Callable[[], None]
+    path: Path, *, place: Result, job: FileJob, image: str, number: int, note_down: NoteDown
 ) -> Generator[Event, None, Done | None]:
     """Write the results of an image, and return what to tell of it; none while other shards have blocks to do.
 
-    `image` is the file's fingerprint, `number` its place in the batch. `note_down` is called when the labels are in
-    place, and the table is written last: with it the result counts as complete.
+    `image` is the file's fingerprint, `number` its place in the batch. `note_down` is called with the diameter by which
+    the image was scaled when the labels are in place, and the table is written last: with it the result counts as
+    complete.
     """
     source = open_image(path, axes=job.axes)
     objects = yield from segment_source(source, place=place, job=job, image=image, number=number, note_down=note_down)
@@ -100,7 +106,7 @@ def segment_source(
     job: FileJob,
     image: str,
     number: int = 1,
-    note_down: Callable[[], None] = lambda: None,
+    note_down: NoteDown = lambda _: None,
 ) -> Generator[Event, None, int | None]:
     """Write the results of an image that is open already, as `segment_file` does; its axes are those it has.
 
@@ -121,7 +127,11 @@ def segment_source(
             outdated=place.table,
         )
 
-    work = _begin(source, place=place, job=job, image=image)
+    settings = {**job.settings(), "image": image}
+    job = yield from _settled(source, place=place, job=job, settings=settings)
+    work = _begin(source, place=place, job=job, settings=settings)
+    if work is not None:
+        job = replace(job, decoding=job.decoding.replace(diameter=work.diameter))
     try:
         if job.shard is not None:
             assert work is not None
@@ -133,7 +143,7 @@ def segment_source(
             else:
                 objects = yield from _blocks(source, work=work, job=job, open_writer=open_writer, table=table)
             yield Saved(place.labels)
-            note_down()
+            note_down(diameter_in(job.decoding))
         discard(place.labels)
     finally:
         if work is not None:
@@ -142,17 +152,30 @@ def segment_source(
     return objects
 
 
-def _begin(source: ImageSource, *, place: Result, job: FileJob, image: str) -> Work | None:
-    """Return the work on an image; none where there is nothing to join, share or go on with."""
+def _settled(
+    source: ImageSource, *, place: Result, job: FileJob, settings: dict[str, Any]
+) -> Generator[Event, None, FileJob]:
+    """Return the job with the diameter of this image's objects: what an unfinished run has found, or measured anew."""
+    begun = begun_plan(place.labels, settings=settings) if job.resume or job.shard is not None else None
+    if begun is not None:
+        return replace(job, decoding=job.decoding.replace(diameter=begun.get("diameter")))
     channels = choose_channels(source, model=job.model, channels=job.channels)
-    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory)
+    settling = settle(source, model=job.model, predictor=job.predictor, channels=channels, decoding=job.decoding)
+    return replace(job, decoding=(yield from settling))
+
+
+def _begin(source: ImageSource, *, place: Result, job: FileJob, settings: dict[str, Any]) -> Work | None:
+    """Return the work on an image; none where there is nothing to join, share or go on with."""
+    channels, diameter = choose_channels(source, model=job.model, channels=job.channels), diameter_in(job.decoding)
+    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory, diameter=diameter)
     is_alone = job.shard is None and job.cluster is None
     if len(layout) == 1 and is_alone and not folder_of(place.labels).exists():
         return None
     name = WHOLE if job.shard is None else f"{job.shard[0]}-{job.shard[1]}"
-    settings = {**job.settings(), "image": image}
     is_shared = job.resume or job.shard is not None
-    return Work.begin(place.labels, settings=settings, blocks=layout.counts, resume=is_shared, shard=name)
+    return Work.begin(
+        place.labels, settings=settings, blocks=layout.counts, resume=is_shared, shard=name, diameter=diameter
+    )
 
 
 def _at_once(
@@ -196,13 +219,21 @@ def _blocks_of(
 ) -> Generator[Event, None, tuple[blockwise.Job, Layout]]:
     """Return what is the same for every block, and the blocks that were agreed on when the work was begun."""
     channels = choose_channels(source, model=job.model, channels=job.channels)
-    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory, counts=work.blocks)
-    if len(layout) < len(lay_out(source, model=job.model, channels=channels, memory=job.memory)):
+    fixed: dict[str, Any] = {
+        "model": job.model,
+        "channels": channels,
+        "memory": job.memory,
+        "diameter": work.diameter,
+    }
+    layout = lay_out(source, counts=work.blocks, **fixed)
+    if len(layout) < len(lay_out(source, **fixed)):
         yield Note(
             f"{source.name}: its unfinished run was begun with more memory and goes on with blocks of that size; "
             f"to keep within {readable(job.memory)}, begin anew with --overwrite"
         )
-    return blockwise.Job(source, job.model, job.predictor, job.decoding, channels, job.memory), layout
+    decoding = sized(job.decoding, card=job.model.card)
+    predictor = scaled(job.predictor, model=job.model, decoding=decoding)
+    return blockwise.Job(source, job.model, predictor, decoding, channels, job.memory), layout
 
 
 def _notes(

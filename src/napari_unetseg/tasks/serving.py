@@ -21,9 +21,11 @@ from napari_unetseg.schema.events import Event, Note, Previewed, Relabelled
 from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.live import PREVIEW, Field, Live
+from napari_unetseg.tasks.matching import match
 from napari_unetseg.tasks.patches import Batch, PatchSampler
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample, crop_to_known, image_count, prepare_for, renew
+from napari_unetseg.tasks.scaled import diameter_in, factor_of, fitting, sized
 from napari_unetseg.tasks.validate import told, validate
 
 
@@ -51,7 +53,7 @@ def serve(live: Live, *, data: Data, network: Network, recipe: Recipe, step: int
     field = live.take_field()
     if field is not None:
         began = time.monotonic()
-        yield from _predict(field, stretch=_stretch_of(field.origin, data), network=network, recipe=recipe, step=step)
+        yield from _predict(field, data=data, network=network, recipe=recipe, step=step)
         live.rest_after(time.monotonic() - began)
 
 
@@ -79,7 +81,8 @@ def score_training(network: Network, *, data: Data, recipe: Recipe, progress: Pr
 
 
 def _take_over(fresh: Sequence[Sample], *, data: Data, recipe: Recipe, step: int) -> Relabelled:
-    ready = prepare_for(recipe, fresh)
+    factor = factor_of(data.card, diameter=diameter_in(data.card.decoding))
+    ready = [match(sample, factor=factor) for sample in prepare_for(recipe, fresh)]
     training = renew(data.sampler.samples, ready)
     objects = sum(int(np.count_nonzero(np.unique(sample.labels) > 0)) for sample in training)
     if not objects:
@@ -99,14 +102,13 @@ def _stretch_of(origin: str, data: Data) -> Stretch | None:
     return next((sample.stretch for sample in samples if origin in (sample.origin, sample.name)), None)
 
 
-def _predict(
-    field: Field, *, stretch: Stretch | None, network: Network, recipe: Recipe, step: int
-) -> Generator[Event, None, None]:
+def _predict(field: Field, *, data: Data, network: Network, recipe: Recipe, step: int) -> Generator[Event, None, None]:
     pixels = field.read()
-    stretch = stretch or normalize.measure([pixels], config=recipe.normalization)
+    stretch = _stretch_of(field.origin, data) or normalize.measure([pixels], config=recipe.normalization)
     tiling = TilingConfig(precision=recipe.precision, device=str(next(network.parameters()).device))
-    predictor = Predictor(network.eval(), target=recipe.target, tiling=tiling)
+    factor = factor_of(data.card, diameter=diameter_in(data.card.decoding))
+    predictor = fitting(Predictor(network.eval(), target=recipe.target, tiling=tiling), network=network, factor=factor)
     image = normalize.apply(pixels, stretch=stretch)
     probability = yield from as_part(predictor.predict(image), item=PREVIEW)
-    labels = decode(probability, config=recipe.decoding, target=recipe.target)
+    labels = decode(probability, config=sized(recipe.decoding, card=data.card), target=recipe.target)
     yield Previewed(labels[field.inner], field.where, step)

@@ -54,11 +54,10 @@ def fit_annotation(recipe: Recipe, *, zero_is_background: bool, is_from_scratch:
     return recipe.replace(weights=recipe.weights.replace(unlabelled=unlabelled, believed=believed))
 
 
-def patch_of(edge: int, *, ndim: int, divisor: int) -> tuple[int, ...]:
+def patch_of(edge: float, *, divisor: tuple[int, ...]) -> tuple[int, ...]:
     """Return patch edges of about `edge` pixels that a network with this divisor can take; in Z a quarter of them."""
-    plane = max(1, round(edge / divisor)) * divisor
-    depth = max(1, round(edge / 4 / divisor)) * divisor
-    return (plane, plane) if ndim == 2 else (depth, plane, plane)
+    wanted = (edge / 4, edge, edge)[3 - len(divisor) :]
+    return tuple(step * max(1, round(length / step)) for length, step in zip(wanted, divisor, strict=True))
 
 
 def strengthened(augmentation: AugmentationConfig, *, factor: float) -> AugmentationConfig:

@@ -29,6 +29,7 @@ from napari_unetseg.tasks.distributed import Team
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.keep import keep_best
 from napari_unetseg.tasks.live import Live
+from napari_unetseg.tasks.matching import match_sizes
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch, prefetch
@@ -98,17 +99,21 @@ def run(
     if team.count > 1 and live is not None:
         raise InputError("a run that takes labels painted meanwhile is for one process; start it without torchrun")
     torch.manual_seed(recipe.seed)
-    training, held, how = _split(samples, validation, recipe=recipe)
-    yield Note(how)
+    matched = match_sizes(samples, validation=validation, start=start, recipe=recipe)
+    recipe = matched.recipe
+    training, held, how = _split(matched.samples, matched.validation, recipe=recipe)
+    yield from map(Note, filter(None, (matched.note, how)))
     recipe = fit_classes(recipe, [sample.labels for sample in (*training, *held)])
     network = registry.build(recipe.network)
     if recipe.target.is_semantic:
         yield Note(f"learns {counted(recipe.target.class_count, 'class', 'classes')}, background included")
     elif recipe.fit_sizes:
         recipe = recipe.replace(decoding=fit_sizes(recipe.decoding, training))
-        yield Note(f"objects under {counted(recipe.decoding.min_size, 'pixel')} are dropped (an eighth of the median)")
+        least = round(recipe.decoding.min_size / matched.factor**recipe.network.ndim)
+        yield Note(f"objects under {counted(least, 'pixel')} are dropped (an eighth of the median)")
     if recipe.patch is None:
         recipe = recipe.replace(patch=choose_patch(training, divisor=network.divisor, target=recipe.target))
+        yield Note(f"patches of {' x '.join(map(str, recipe.patch or ()))} pixels")
     data_sha256 = fingerprint([*training, *held])
     team.check_same((recipe.model_dump_json(), data_sha256, output.name))
     run_ = _set_up(network, recipe=recipe, start=start, device=place, team=team)
@@ -127,6 +132,7 @@ def run(
     card = record.describe(
         recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts, names=names
     )
+    card = card.replace(object_diameter=matched.learnt or card.object_diameter)
     data = Data(PatchSampler(training, recipe=recipe, share=team.share(recipe.batch)), held, card)
     job = _loop(run_, data=data, live=live or Live(), recipe=recipe, output=output, device=place)
     with distributed.naming_lost_peers():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.networks.three_axes import ThreeAxes
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.model import Model
 

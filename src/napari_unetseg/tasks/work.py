@@ -25,12 +25,11 @@ from napari_unetseg.images.atomic import link, remove, sync_file, sync_folder, t
 from napari_unetseg.images.budget import readable
 from napari_unetseg.schema.errors import InputError, JobError, UnetSegError
 from napari_unetseg.tasks import lock
+from napari_unetseg.tasks.block_file import pack, unpack
 
 PLAN = "plan.json"
 WHOLE = "all"
 """The shard of a run that does all blocks that are left, and joins them."""
-LEVEL = 1
-"""Of zstd: labels shrink about seventyfold, in less time than a disk takes to write them."""
 
 
 class Work:
@@ -40,6 +39,8 @@ class Work:
         self.folder = folder
         self.blocks: tuple[int, ...] = ()
         """How many blocks a frame is cut into along each axis; of several runs the first decides."""
+        self.diameter: float | None = None
+        """Of the objects, where the image is scaled by it; here too the first decides."""
         self._lines = folder / f"done.{uuid.uuid4().hex[:8]}.jsonl"
         self._lock = folder / f"lock.{shard}"
         self._plan = ""  # its hash, which stands in every line
@@ -54,6 +55,7 @@ class Work:
         blocks: Sequence[int],
         resume: bool,
         shard: str = WHOLE,
+        diameter: float | None = None,
     ) -> Work:
         """Open the folder of `result` for a run with these settings; what is done already counts if `resume`.
 
@@ -69,13 +71,14 @@ class Work:
                     raise InputError(f"{work.folder}: cannot be removed; is a file in it open? Close it, or remove it")
             work.folder.mkdir(exist_ok=True)
             work._check_locks(result)
-            plan = work._agree({"settings": _as_stored(settings), "blocks": list(blocks)})
+            facts = {"settings": _as_stored(settings), "blocks": list(blocks), "diameter": diameter}
+            plan = work._agree(facts)
             work._check_settings(result, plan["settings"], settings=_as_stored(settings))
             if not lock.take(work._lock):
                 work._check_locks(result)
                 raise InputError(f"{result}: another run has just begun to write it; let it finish")
             _running[_key(work._lock)] = work
-        work.blocks = tuple(plan["blocks"])
+        work.blocks, work.diameter = tuple(plan["blocks"]), plan.get("diameter")
         work.reread()
         return work
 
@@ -83,7 +86,8 @@ class Work:
     def of(cls, folder: Path) -> Work:
         """Take part in work that another process has begun and answers for."""
         work = cls(folder, shard=WHOLE)
-        work._plan = _digest((folder / PLAN).read_bytes())
+        plan = (folder / PLAN).read_bytes()
+        work._plan, work.diameter = _digest(plan), json.loads(plan).get("diameter")
         return work
 
     def reread(self) -> None:
@@ -102,7 +106,7 @@ class Work:
             raise TypeError("a block holds numbers only")
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take a name for an option
-        data = _pack(buffer.getvalue())
+        data = pack(buffer.getvalue())
         line = json.dumps({"block": number, "sha256": _digest(data), "plan": self._plan})
         with _explained(self.folder, needed=len(data)):
             _write(self._file(number), data)
@@ -120,7 +124,7 @@ class Work:
             raise JobError(f"{path}: cannot be read ({error}); go on with --resume, which makes it again") from error
         if _digest(data) not in self._hashes.get(number, ()):
             raise JobError(f"{path}: was damaged after it was written; go on with --resume, which makes it again")
-        return np.load(io.BytesIO(_unpack(data)), allow_pickle=False)  # type: ignore[no-any-return]
+        return np.load(io.BytesIO(unpack(data)), allow_pickle=False)  # type: ignore[no-any-return]
 
     def write_note(self, name: str, value: Any) -> None:
         """Keep a small fact that takes long to find out."""
@@ -248,8 +252,13 @@ def folder_of(result: Path) -> Path:
 
 def is_begun(result: Path, *, settings: Mapping[str, Any]) -> bool:
     """Whether there is an unfinished run of a result with these settings, which can go on."""
+    return begun_plan(result, settings=settings) is not None
+
+
+def begun_plan(result: Path, *, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the plan of an unfinished run of a result with these settings; none without such a run."""
     plan = Work(folder_of(result), shard=WHOLE)._read_plan()
-    return plan is not None and plan["settings"] == _as_stored(settings)
+    return plan if plan is not None and plan["settings"] == _as_stored(settings) else None
 
 
 @contextmanager
@@ -286,15 +295,3 @@ def _as_stored(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _pack(data: bytes) -> bytes:
-    from imagecodecs import zstd_encode  # here: not needed by those who only predict
-
-    return bytes(zstd_encode(data, level=LEVEL))
-
-
-def _unpack(data: bytes) -> bytes:
-    from imagecodecs import zstd_decode
-
-    return bytes(zstd_decode(data))

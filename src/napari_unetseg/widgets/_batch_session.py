@@ -13,7 +13,8 @@ from qtpy.QtCore import Signal
 from napari_unetseg.images.find import find_images
 from napari_unetseg.images.results import Format, results_of
 from napari_unetseg.images.zarr_store import name_inside
-from napari_unetseg.schema.config import DecodingConfig, MemoryConfig, TilingConfig
+from napari_unetseg.schema.config import MemoryConfig, TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, ItemDone, Note, TileDone
 from napari_unetseg.schema.words import counted, duration

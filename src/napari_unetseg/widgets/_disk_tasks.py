@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.widgets._job import Task
 from napari_unetseg.widgets._segment_disk import ResultOnDisk
@@ -18,6 +19,7 @@ class Opened:
 
     objects: int
     table: Any
+    decoding: DecodingConfig
 
 
 def disk_task(order: Order, *, loaded: Loaded, result: ResultOnDisk) -> Task:
@@ -73,5 +75,5 @@ def _open(order: Order) -> Opened:
     table = pd.read_csv(order.place.table) if order.place.table.exists() else None
     if table is not None and order.card.target.is_semantic:
         sizes = table.filter(regex="^(area|volume)_px$").iloc[:, 0]
-        return Opened(table.loc[(table["label"] > 0) & (sizes > 0), "label"].nunique(), table)
-    return Opened(0 if table is None else len(table), table)
+        return Opened(table.loc[(table["label"] > 0) & (sizes > 0), "label"].nunique(), table, order.decoding)
+    return Opened(0 if table is None else len(table), table, order.decoding)

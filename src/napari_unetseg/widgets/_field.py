@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QWidget
 
 UNBOUND = 1e9
+AS_IT_IS = "as it is"
 _UNIT = re.compile(r"\((px|%|degrees|GiB)\)")
 
 
@@ -24,6 +25,8 @@ def field_of(name: str, info: FieldInfo, *, value: Any, none: str = "auto") -> F
         field = _Number(info, value=value, is_int=annotation is int, none=none if may_be_none else "")
     elif annotation is str:
         field = _Text()
+    elif get_origin(annotation) in (Union, types.UnionType):
+        field = _NumberOrWord(annotation, unit=_unit(info))
     elif get_origin(annotation) is Literal:
         field = _Choice(get_args(annotation))
     elif get_origin(annotation) is tuple:
@@ -121,6 +124,34 @@ class _Numbers(Field):
         return tuple(numbers) or None
 
 
+class _NumberOrWord(Field):
+    """A number that is typed, or one of a few words, or none: "as it is"."""
+
+    def __init__(self, annotation: Any, *, unit: str) -> None:
+        super().__init__()
+        words = [part for kind in get_args(annotation) if get_origin(kind) is Literal for part in get_args(kind)]
+        self._words = {word: word for word in words} | {AS_IT_IS: None}
+        self._unit = unit
+        self.native = QComboBox()
+        self.native.setEditable(True)
+        self.native.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.native.addItems(list(self._words))
+        self.native.editTextChanged.connect(self.changed)
+
+    def _show(self, value: Any) -> None:
+        text = next((text for text, word in self._words.items() if word == value), None)
+        self.native.setEditText(text if text is not None else f"{value:g}{self._unit}")
+
+    def _shown(self) -> Any:
+        text = self.native.currentText().strip()
+        if text in self._words:
+            return self._words[text]
+        try:
+            return float(text.removesuffix(self._unit.strip()))
+        except ValueError:
+            return text
+
+
 class _Number(Field):
     """A number; where it may be none, one step below the smallest number stands for that."""
 
@@ -139,8 +170,7 @@ class _Number(Field):
         self.native.setSingleStep(step)
         self.native.setKeyboardTracking(False)
         self.native.setSpecialValueText(none)
-        unit = _UNIT.search(info.description or "")
-        self.native.setSuffix(f" {unit.group(1)}" if unit else "")
+        self.native.setSuffix(_unit(info))
         self.native.valueChanged.connect(self._on_native_value_changed)
 
     def _show(self, value: Any) -> None:
@@ -162,12 +192,19 @@ class _Number(Field):
             self.changed.emit()
 
 
+def _unit(info: FieldInfo) -> str:
+    """Return the unit that a field's description tells, as it stands behind a number."""
+    unit = _UNIT.search(info.description or "")
+    return f" {unit.group(1)}" if unit else ""
+
+
 def _without_none(annotation: Any) -> tuple[Any, bool]:
     """Split `X | None` into X and whether none is allowed."""
     if get_origin(annotation) not in (Union, types.UnionType):
         return annotation, False
     kept = [part for part in get_args(annotation) if part is not type(None)]
-    return kept[0], len(kept) < len(get_args(annotation))
+    is_one = len(kept) == 1
+    return kept[0] if is_one else annotation, len(kept) < len(get_args(annotation))
 
 
 def _bounds(info: FieldInfo, *, gap: float) -> tuple[float, float]:

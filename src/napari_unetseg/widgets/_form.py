@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
-from napari_unetseg.schema.config import Config
+from napari_unetseg.schema.base import Config
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.widgets._field import Field, field_of
 from napari_unetseg.widgets._message import COLOURS
@@ -89,6 +89,11 @@ class Form(QWidget, Generic[Model]):
         layout = self.layout()
         assert isinstance(layout, QFormLayout)
         layout.setRowVisible(self._fields[name].native, is_shown)
+
+    def tell(self, name: str, text: str) -> None:
+        """Add what is known of a field to its tooltip, in the place of what was said before."""
+        field = self._fields[name]
+        field.native.setToolTip("\n\n".join(part for part in (field.tooltip, text) if part))
 
     def _complaints(self, error: ValidationError) -> list[str]:
         lines = []

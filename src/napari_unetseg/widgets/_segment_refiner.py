@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.events import Event, LabelsPart
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._segment_tasks import refine_all_task, refine_window_task

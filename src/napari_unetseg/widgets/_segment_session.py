@@ -12,7 +12,7 @@ from napari.layers import Image, Labels, Shapes
 from napari.utils import progress
 from qtpy.QtCore import QTimer, Signal
 
-from napari_unetseg.schema.config import DecodingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.events import Event, LabelsPart, Note, TileDone
 from napari_unetseg.schema.words import duration
 from napari_unetseg.widgets._camera import camera_of
@@ -235,7 +235,8 @@ class SegmentSession(Session):
                 self._notes.append(event.message)
 
     def _on_succeeded(self, segmentation: Any) -> None:
-        if self.order.place is None:  # else the run may have gone on from another one
+        asked, self.order = self.order.diameter, self.order.settled(segmentation.decoding)
+        if self.order.place is None and self.order.diameter == asked:  # else it has gone on from another, or was scaled
             self._learn(segmentation.seconds)
         can_undo = self.result.can_undo or self.result.is_new
         self.finish_result(segmentation, decoding=self.order.decoding)

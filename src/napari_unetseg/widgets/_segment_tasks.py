@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from napari_unetseg.images.large import is_larger_than_memory
 from napari_unetseg.images.results import Result as Place
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import DecodingConfig, MemoryConfig, TilingConfig
+from napari_unetseg.schema.config import MemoryConfig, TilingConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.widgets._job import Task
 
@@ -41,6 +42,23 @@ class Order:
     may_replace: bool = False
     opens: bool = False
     """Whether the result that is at `place` is shown, and no other made."""
+    asked: DecodingConfig | None = None
+    """What a person has chosen, where the run has put a measured diameter and sizes into `decoding`."""
+
+    @property
+    def diameter(self) -> float | None:
+        """The diameter by which the image is scaled, as far as it is known before a run."""
+        return None if isinstance(self.decoding.diameter, str) else self.decoding.diameter
+
+    def settled(self, decoding: DecodingConfig) -> Order:
+        """Return the order as it was carried out."""
+        return replace(self, decoding=decoding, asked=self.asked or self.decoding)
+
+    def refined(self, decoding: DecodingConfig) -> DecodingConfig:
+        """Return what was chosen, with what has been changed in the meantime: the rest is measured anew next time."""
+        asked, done = (self.asked or self.decoding).model_dump(), self.decoding.model_dump()
+        changes = {name: value for name, value in decoding.model_dump().items() if value != done[name]}
+        return DecodingConfig.model_validate({**asked, **changes})
 
     @cached_property
     def is_large(self) -> bool:
@@ -94,6 +112,15 @@ class Order:
 def ndim_of(card: ModelCard, decoding: DecodingConfig) -> int:
     """Return how many spatial axes a model decodes at once."""
     return 3 if decoding.three_axes else card.network.ndim
+
+
+def measured(order: Order | None) -> str:
+    """Say what a run has measured; empty where it was told."""
+    if order is None or order.asked is None or order.asked.diameter != "auto":
+        return ""
+    if order.diameter is None:
+        return f"{order.source.name}: the model fits the objects as they are."
+    return f"{order.source.name}: measured {order.diameter:g} px. Another number can be typed."
 
 
 class Loaded:
@@ -161,10 +188,12 @@ def forecast_task(order: Order, *, loaded: Loaded) -> Task:
         from napari_unetseg.tasks.forecast import calibrate, forecast, forecast_blocks
         from napari_unetseg.tasks.layout import default_memory
         from napari_unetseg.tasks.ready import predictor_of
+        from napari_unetseg.tasks.scaled import scaled
 
         yield Note("loading")
         model = loaded.model_for(order)
-        predictor = loaded.predictor(order)
+        decoding = order.decoding.replace(diameter=order.diameter)
+        predictor = scaled(loaded.predictor(order), model=model, decoding=decoding)
         yield Note("measuring")
         key = loaded.pace_key(order)
         if key not in loaded.paces:
@@ -174,7 +203,7 @@ def forecast_task(order: Order, *, loaded: Loaded) -> Task:
         if not order.is_large:
             return forecast(part, **known)
         memory = order.memory.bytes or default_memory(ndim=order.ndim)
-        return forecast_blocks(part, memory=memory, channels=order.channels, **known)
+        return forecast_blocks(part, memory=memory, channels=order.channels, diameter=order.diameter, **known)
 
     return task
 

@@ -50,12 +50,13 @@ class TrainOptions(QObject):
         self.weights = Form(WeightConfig(), ["w0", "sigma"], labels={"w0": "Gap weight (w0)", "sigma": "Reach (sigma)"})
         self.run = Form(
             recipe,
-            ["steps", "batch", "learning_rate", "validation"],
+            ["steps", "batch", "learning_rate", "validation", "match_size"],
             labels={
                 "steps": "Most steps",
                 "batch": "Patches a step",
                 "learning_rate": "Learning rate",
                 "validation": "Held back",
+                "match_size": "Match size",
             },
         )
         self.patch = QSpinBox()
@@ -82,6 +83,7 @@ class TrainOptions(QObject):
         recipe = start_recipe(card)
         self.network.setVisible(card is None)
         self.fixed.setVisible(card is not None)
+        self.run.show_field("match_size", card is not None)
         self.run.set_value(recipe)
 
     def set_channels(self, count: int) -> None:
@@ -113,8 +115,8 @@ class TrainOptions(QObject):
             loss=self.loss.value(),
             weights=self.weights.value(),
             augmentation=strengthened(base.augmentation, factor=STRENGTHS[self.strength.currentText()]),
-            patch=patch_of(edge, ndim=ndim, divisor=max(COARSEST, 2**depth)) if edge else None,
-            **{name: getattr(run, name) for name in ("steps", "batch", "learning_rate", "validation")},
+            patch=patch_of(edge, divisor=(max(COARSEST, 2**depth),) * ndim) if edge else None,
+            **{name: getattr(run, name) for name in ("steps", "batch", "learning_rate", "validation", "match_size")},
         )
 
     def ndim(self) -> int:

@@ -11,13 +11,14 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QPushButto
 
 from napari_unetseg.images.axes import LETTERS
 from napari_unetseg.images.results import REPORT
-from napari_unetseg.schema.config import DecodingConfig, MemoryConfig
+from napari_unetseg.schema.config import MemoryConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets import _settings
 from napari_unetseg.widgets._batch_files import BatchFiles
 from napari_unetseg.widgets._batch_session import FINISHED, BatchSession, Settings
 from napari_unetseg.widgets._batch_table import table_view
+from napari_unetseg.widgets._decoding import LABELS, decoding_of
 from napari_unetseg.widgets._dock import Dock, hint
 from napari_unetseg.widgets._form import LABEL, Form
 from napari_unetseg.widgets._message import in_dock_words
@@ -25,15 +26,6 @@ from napari_unetseg.widgets._models import ModelChooser
 from napari_unetseg.widgets._session import session_of
 
 TABLE_HEIGHT = 100  # px; also below a long message
-DECODING = {
-    "threshold": "Foreground from",
-    "seed_threshold": "Split from",
-    "min_size": "Smallest object",
-    "link_slices": "Join slices",
-    "three_axes": "Three axes",
-    "z_step": "Z step",
-    "views": "Views",
-}
 TILING = {"tile": "Tile", "precision": "Precision", "device": "Device"}
 AXES_TIP = "Meaning of the images' axes, such as ZYX, TYX, CYX or YXS (S: RGB); empty: what each file says"
 CHANNELS_TIP = "Channels for the network, counted from 0, such as 0 or 0, 2; empty: all of the image"
@@ -97,7 +89,7 @@ class BatchDock(Dock):
         self.channels = QLineEdit()
         self.channels.setPlaceholderText("all")
         self.tiling = Form(_settings.tiling(), list(TILING), labels=TILING)
-        self.decoding = Form(self._decoding_of_model(), list(DECODING), labels=DECODING)
+        self.decoding = Form(decoding_of(self.model.card), list(LABELS), labels=LABELS)
         self.memory = Form(MemoryConfig(), ["memory"], labels={"memory": "Memory"})
         fields = QWidget()
         rows = QFormLayout(fields)
@@ -245,11 +237,8 @@ class BatchDock(Dock):
         if self.session.job.is_running:
             self.progress.show_fraction(self.session.fraction, detail=self.session.detail)
 
-    def _decoding_of_model(self) -> DecodingConfig:
-        return DecodingConfig() if self.model.card is None else self.model.card.decoding
-
     def _on_model_changed(self) -> None:
-        self.decoding.set_value(self._decoding_of_model())
+        self.decoding.set_value(decoding_of(self.model.card))
         self.decoding.setVisible(self.model.card is None or not self.model.card.target.is_semantic)
         self._refresh()
 

@@ -9,9 +9,11 @@ import napari.viewer
 from napari.layers import Image
 from qtpy.QtWidgets import QComboBox, QPushButton
 
-from napari_unetseg.schema.config import DecodingConfig, MemoryConfig
+from napari_unetseg.schema.config import MemoryConfig
+from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.widgets import _settings
+from napari_unetseg.widgets._decoding import LABELS, decoding_of
 from napari_unetseg.widgets._destination import Destination, file_of, suggested
 from napari_unetseg.widgets._dock import Dock, hint
 from napari_unetseg.widgets._form import Form
@@ -22,20 +24,11 @@ from napari_unetseg.widgets._segment_image import ImageChoice
 from napari_unetseg.widgets._segment_refine import RefinePanel
 from napari_unetseg.widgets._segment_region import RegionChoice, add_shapes, describe, has_rectangle, region_of
 from napari_unetseg.widgets._segment_session import SegmentSession
-from napari_unetseg.widgets._segment_tasks import Order, ndim_of
+from napari_unetseg.widgets._segment_tasks import Order, measured, ndim_of
 from napari_unetseg.widgets._session import session_of
 
 DEVICES = {"auto": "automatic", "cpu": "CPU", "cuda": "NVIDIA GPU (cuda)", "mps": "Apple GPU (mps)"}
 TILING = {"tile": "Tile", "precision": "Precision"}
-DECODING = {
-    "threshold": "Foreground from",
-    "seed_threshold": "Split from",
-    "min_size": "Smallest object",
-    "link_slices": "Join slices",
-    "three_axes": "Three axes",
-    "z_step": "Z step",
-    "views": "Views",
-}
 DEVICE_TIP = "Where the network runs; automatic takes a GPU if there is one. The labels do not depend on it [device]"
 
 
@@ -115,7 +108,7 @@ class SegmentDock(Dock):
         self.add_row("Device", self.device, tooltip=DEVICE_TIP)
         self.tiling = Form(chosen, list(TILING), labels=TILING)
         self.memory = Form(MemoryConfig(), ["memory"], labels={"memory": "Memory"})
-        self.decoding = Form(self._decoding_of_model(), list(DECODING), labels=DECODING)
+        self.decoding = Form(decoding_of(self.model.card), list(LABELS), labels=LABELS)
         self.advanced = self.add_section("Advanced", self.decoding, self.tiling, self.memory)
 
     def _connect(self) -> None:
@@ -151,11 +144,12 @@ class SegmentDock(Dock):
         if order is not None:
             self.model.set_value(order.model)
             self.image.set_card(self.model.card)
-            self.decoding.set_value(self.session.refiner.wanted or order.decoding)
+            settings = self.session.refiner.wanted or order.decoding
+            self.decoding.set_value(order.refined(settings))
             self.memory.set_value(order.memory)
             if order.place is not None and order.source.name == self.image.layer.currentText():
                 self.destination.set_value(order.place.labels)
-            self.refine.set_value(self.decoding.value())
+            self.refine.set_value(settings)
         if self.session.job.is_running:
             self._on_job_started()
         elif self.session.ended:
@@ -189,7 +183,7 @@ class SegmentDock(Dock):
                 and self.session.order.model == self.model.value()
             )
             has_objects = self.model.card is None or not self.model.card.target.is_semantic
-            for name in DECODING:  # one place to set them, not two; of classes none means anything
+            for name in LABELS:  # one place to set them, not two; of classes none means anything
                 self.decoding.show_field(name, has_objects and not (is_refined and name in self.refine.sliders))
 
     def _refresh_destination(self, order: Order | None) -> str:
@@ -200,9 +194,6 @@ class SegmentDock(Dock):
             part.setEnabled(not self.session.job.is_running)
         self.destination.refresh()
         return self.destination.problem() if is_large else ""
-
-    def _decoding_of_model(self) -> DecodingConfig:
-        return DecodingConfig() if self.model.card is None else self.model.card.decoding
 
     def _show_progress(self) -> None:
         if self.session.job.is_running and self.session.fraction > 0:
@@ -235,7 +226,7 @@ class SegmentDock(Dock):
 
     def _on_model_changed(self, _value: object) -> None:
         self.image.set_card(self.model.card)
-        self.decoding.set_value(self._decoding_of_model())
+        self.decoding.set_value(decoding_of(self.model.card))
         self._refresh()
 
     def _on_sample_clicked(self) -> None:
@@ -270,7 +261,8 @@ class SegmentDock(Dock):
 
     def _on_refine_changed(self, decoding: DecodingConfig) -> None:
         """Follow the sliders; what takes a run of the network stays as it was chosen for the next one."""
-        moved = {name: getattr(decoding, name) for name in self.refine.sliders}
+        chosen = self.session.order.refined(decoding)
+        moved = {name: getattr(chosen, name) for name in self.refine.sliders}
         self.decoding.set_value(self.decoding.value().replace(**moved))
 
     def _on_refine_applied(self) -> None:
@@ -297,4 +289,5 @@ class SegmentDock(Dock):
         if self.session.result is not None:
             self.destination.protect()
         self.progress.stop(self.session.ended)
+        self.decoding.tell("diameter", measured(self.session.order))
         self._refresh()

@@ -1,0 +1,50 @@
+"""What is told of a model that was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unetseg.cli.report import Report
+
+if TYPE_CHECKING:
+    from napari_unetseg.schema.card import ModelCard
+
+
+def tell_of(card: ModelCard, output: Path, *, report: Report) -> None:
+    """Say what was learnt, how good it is, and what comes next."""
+    from napari_unetseg.cli.table import table
+    from napari_unetseg.schema.words import counted, duration
+
+    record = card.training
+    assert record is not None  # written by the task
+    is_semantic = card.target.is_semantic
+    learnt = f"the classes {', '.join(card.classes)}" if is_semantic else counted(record.objects, "object")
+    if record.scores:
+        report.say(table([(name, value) for name, value in record.scores.items()], head=("validation score", "value")))
+    report.say(
+        f"{output}: the weights of step {record.steps}, after {duration(record.seconds)}, "
+        f"learnt from {learnt} in {counted(record.images, 'image')}"
+    )
+    report.say(f"next: napari-unetseg segment IMAGE_OR_FOLDER -o results --model {quoted(output)}")
+    report.finish(
+        {
+            "model": output,
+            "name": card.name,
+            "steps": record.steps,
+            "seconds": record.seconds,
+            "images": record.images,
+            "objects": record.objects,
+            "classes": card.classes,
+            "validation_images": record.validation_images,
+            "scores": record.scores,
+            "sha256": card.sha256,
+            "notes": report.notes,
+        }
+    )
+
+
+def quoted(path: Path) -> str:
+    """Return a path as a shell takes it."""
+    text = str(path)
+    return f'"{text}"' if " " in text else text
