@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,8 @@ def main() -> None:
                 if isinstance(event, Validated):
                     print(event, flush=True)
         model = load_model(options.model or path)
-    thresholds = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-    rows = [_errors(model, threshold=threshold) for threshold in thresholds]
+    sections = list(_sections(model))
+    rows = [_errors(sections, model=model, threshold=number / 10) for number in range(1, 8)]
     facts = {"steps": recipe.steps} if recipe.steps else {"minutes": recipe.minutes}
     publish(options.name, rows, **facts, recipe=recipe.model_dump(include={"target", "weights", "loss", "patch"}))
 
@@ -92,15 +93,20 @@ def _membranes(sample: Sample) -> np.ndarray:
     return np.asarray(tifffile.imread(data_folder() / DATA / "membranes" / sample.name) > 0)
 
 
-def _errors(model: Model, *, threshold: float) -> dict[str, Any]:
-    """Return the errors, means over the sections; a membrane is where a cell is no more probable than `threshold`."""
-    target = model.card.target
-    predictor = Predictor(model.network, target=target)
-    config = model.card.decoding.replace(threshold=threshold)
-    errors: list[dict[str, float]] = []
+def _sections(model: Model) -> Iterator[tuple[Sample, np.ndarray]]:
+    """Yield the validation sections with the maps that the network gives of them."""
+    predictor = Predictor(model.network, target=model.card.target)
     for sample in samples(DATA, "val"):
         stretch = normalize.measure([sample.image], config=model.card.normalization)
-        maps = finish(predictor.predict(normalize.apply(sample.image, stretch=stretch)))
+        yield sample, finish(predictor.predict(normalize.apply(sample.image, stretch=stretch)))
+
+
+def _errors(sections: Sequence[tuple[Sample, np.ndarray]], *, model: Model, threshold: float) -> dict[str, Any]:
+    """Return the errors, means over the sections; a membrane is where a cell is no more probable than `threshold`."""
+    target = model.card.target
+    config = model.card.decoding.replace(threshold=threshold)
+    errors: list[dict[str, float]] = []
+    for sample, maps in sections:
         cell = maps[0] if target.is_semantic else 1 - maps[0]
         is_cell = cell > threshold
         cells = regions_of(is_cell) if target.is_semantic else decode(maps, config=config, target=target)
