@@ -16,6 +16,7 @@ from napari_unetseg.tasks.diameter import Trial, choose, measure_diameter, sente
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.scaled import factor_of
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,9 @@ def test_another_scale_must_be_clearly_better() -> None:
     assert choose([here, Trial(0.5, -1.0, 0.0), Trial(2.0, 0.93, 9.0)], card=card) == 9.0
     assert choose([here, Trial(0.5, 0.95, 18.0)], card=card) is None  # that size is no other
     assert choose([Trial(1.0, -1.0, 0.0), Trial(0.25, 0.9, 900.0)], card=card) == 160.0
+    odd = model_of(20.31).card
+    assert factor_of(odd, diameter=choose([here, Trial(0.25, 0.95, 900.0)], card=odd)) == 1 / 8
+    assert factor_of(odd, diameter=choose([here, Trial(4.0, 0.95, 1.0)], card=odd)) == 4
 
 
 def test_what_is_chosen_is_told_and_stays_within_the_result() -> None:

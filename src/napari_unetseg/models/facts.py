@@ -43,6 +43,8 @@ def main_facts(card: ModelCard, *, path: Path) -> dict[str, str]:
 
 def _objects(card: ModelCard) -> str:
     parts = [] if card.object_diameter is None else [f"about {card.object_diameter:.0f} px wide in training"]
+    if isinstance(card.decoding.diameter, float):
+        parts.append(f"images where they are {card.decoding.diameter:.0f} px wide are brought to that")
     if card.pixel_size is not None:
         parts.append(f"pixels of {' x '.join(f'{size:.3g}' for size in card.pixel_size)} µm")
     return ", ".join(parts)

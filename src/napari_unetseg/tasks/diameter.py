@@ -106,7 +106,7 @@ def choose(trials: Sequence[Trial], *, card: ModelCard) -> float | None:
         return None
     assert card.object_diameter is not None
     low, high = card.object_diameter / LARGEST, card.object_diameter / SMALLEST
-    diameter = round(min(max(best.diameter, low), high), 1)
+    diameter = min(max(round(best.diameter, 1), low), high)
     is_alike = factor_of(card, diameter=diameter) == 1
     return None if is_alike else diameter
 

@@ -95,6 +95,7 @@ def make_grid(images: Sequence[np.ndarray], labels: Sequence[np.ndarray], *, has
 
 
 def _ready(pairs: Pairs, *, recipe: Recipe) -> Generator[Event, None, list[Sample]]:
+    """Return the samples in their own pixels, also where training brings them to the start model's size."""
     samples = yield from pairs.load()
     return prepare_for(recipe, samples)
 
