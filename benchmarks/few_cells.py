@@ -46,14 +46,14 @@ def main() -> None:
     parser.add_argument("--believed", type=float, help="another weight of unpainted pixels (weights.believed)")
     parser.add_argument("--steps", type=int, help="a budget of steps, in the place of minutes")
     parser.add_argument("--seed", type=int, default=0, help="of the training, and of the cells that are scattered")
-    parser.add_argument("--unmatched", action="store_true", help="leave the size of pixels as it is (match_size)")
+    parser.add_argument("--match", action="store_true", help="bring images to the start model's size (match_size)")
     parser.add_argument("--keep", type=Path, help="folder to keep the models in")
     parser.add_argument("--again", action="store_true", help="train rows that have a result already, too")
     options = parser.parse_args()
     told = "" if options.believed is None else f", believed {options.believed:g}"
-    told += f", seed {options.seed}" * bool(options.seed) + ", unmatched" * options.unmatched
+    told += f", seed {options.seed}" * bool(options.seed) + ", matched" * options.match
     told += "" if options.steps is None else f", {options.steps} steps"
-    changes: dict[str, Any] = {"seed": options.seed, "match_size": not options.unmatched}
+    changes: dict[str, Any] = {"seed": options.seed, "match_size": options.match}
     changes |= {} if options.steps is None else {"steps": options.steps, "minutes": None}
     wanted = [
         {"painted": painted, "minutes": minutes, "start": start + told}

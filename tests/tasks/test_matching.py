@@ -26,6 +26,11 @@ def start_of(recipe: Recipe, *, diameter: float | None) -> Model:
     return Model(card, registry.build(recipe.network), Path("start.safetensors"))
 
 
+@pytest.fixture
+def recipe(recipe: Recipe) -> Recipe:
+    return recipe.replace(match_size=True)
+
+
 @pytest.mark.parametrize("diameter", [None, 16.0, 19.0, 300.0])
 def test_what_fits_or_cannot_be_known_stays(samples, recipe, diameter) -> None:
     found = match_sizes(samples, validation=None, start=start_of(recipe, diameter=diameter), recipe=recipe)

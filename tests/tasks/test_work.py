@@ -76,7 +76,7 @@ def test_a_new_run_has_done_nothing_and_its_folder_is_hidden_beside_the_result(r
     assert work.folder.parent == result.parent
     assert work.folder.name.startswith(".")
     plan = json.loads((work.folder / "plan.json").read_text("utf-8"))
-    assert plan == {"settings": {**SETTINGS, "channels": [0, 1]}, "blocks": [2, 3]}
+    assert plan == {"settings": {**SETTINGS, "channels": [0, 1]}, "blocks": [2, 3], "diameter": None}
     assert {path.name for path in work.folder.iterdir()} == {"plan.json", "lock.all"}
 
 
@@ -207,7 +207,7 @@ def test_a_run_that_ended_before_its_plan_was_written_is_begun_anew(result: Path
         path.write_bytes(plan)
     work = begin(result, settings={"model": "other"})
     assert (work.done, work.blocks) == (set(), (2, 3))
-    assert json.loads(path.read_bytes()) == {"settings": {"model": "other"}, "blocks": [2, 3]}
+    assert json.loads(path.read_bytes()) == {"settings": {"model": "other"}, "blocks": [2, 3], "diameter": None}
 
 
 def test_the_plan_of_a_run_that_was_quicker_stands(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,7 +193,7 @@ class Recipe(Config):
         description="Set decoding.min_size and decoding.min_seed to an eighth and a twentieth of the median object.",
     )
     match_size: bool = Field(
-        True,
+        False,
         description="Starting from a model: bring the images to the size of objects that it has learnt, where the "
         "labelled ones differ by more than a quarter; the new model does so with images like these.",
     )
