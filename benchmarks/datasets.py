@@ -31,6 +31,14 @@ def samples(name: str, part: str) -> list[Sample]:
     ]
 
 
+def halved(sample: Sample) -> Sample:
+    """Return a 2D sample at half the resolution: means of 2 x 2 pixels, every second label."""
+    rows, columns = (size // 2 * 2 for size in sample.labels.shape)
+    pixels = sample.image[:, :rows, :columns].astype(np.float32)
+    means = pixels.reshape(len(pixels), rows // 2, 2, columns // 2, 2).mean(axis=(2, 4))
+    return replace(sample, image=means, labels=sample.labels[:rows:2, :columns:2].copy())
+
+
 def mosaic(name: str, *, edge: int) -> np.ndarray:
     """Return a square of validation images, turned and mirrored at random, in grey and on one scale of intensity."""
     rng = np.random.default_rng(0)
