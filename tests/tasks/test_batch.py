@@ -165,10 +165,10 @@ def test_a_result_is_noted_down_before_it_counts_as_complete(images, model, tmp_
     noted: list[bool] = []
     add = Manifest.add
 
-    def look(self, result, source, *, image):
+    def look(self, result, source, *args, **options):
         table = result.with_name(result.name.replace("_labels.tif", "_objects.csv"))
         noted.append(result.is_file() and not table.exists())
-        add(self, result, source, image=image)
+        add(self, result, source, *args, **options)
 
     monkeypatch.setattr(Manifest, "add", look)
     run(images, model, tmp_path / "out")
