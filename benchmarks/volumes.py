@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from datasets import samples
 from report import publish
 
@@ -24,6 +23,7 @@ from napari_unetseg.labels import metrics
 from napari_unetseg.schema.config import NetworkConfig, NormalizationConfig, Recipe
 from napari_unetseg.schema.events import Note
 from napari_unetseg.tasks import segment, train
+from napari_unetseg.tasks.across import planes_across
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.samples import Sample, fit_sizes
@@ -102,30 +102,15 @@ def _train(name: str, *, path: Path, steps: int) -> None:
 
 
 def _planes(volume: Sample, *, axes: tuple[int, ...]) -> Iterator[Sample]:
-    """Yield the planes of a volume across each axis, stretched along Z where that lies in them."""
+    """Yield the planes of a volume across Z, and with three axes across the others."""
     stretch = normalize.measure([volume.image], config=NormalizationConfig(scope="stack"))
-    for axis in axes:
-        step = 1 if axis == 0 else z_step_of(volume)
-        image, labels = _stretched(volume.image, step=step), np.repeat(volume.labels, step, axis=0)
-        for index in range(labels.shape[axis]):
-            plane = (np.take(image, index, axis=axis + 1), np.take(labels, index, axis=axis))
-            yield replace(volume, image=plane[0], labels=plane[1], stretch=stretch, origin=volume.name, pixel_size=None)
-
-
-def _stretched(image: np.ndarray, *, step: int) -> np.ndarray:
-    """Interpolate (C, Z, Y, X) linearly to `step` planes for each: those of the network that looks along three axes."""
-    depth = image.shape[1]
-    place = np.clip((np.arange(depth * step) + 0.5) / step - 0.5, 0, depth - 1)
-    below = np.floor(place).astype(int)
-    share = (place - below).astype(np.float32)[:, None, None]
-    above = np.minimum(below + 1, depth - 1)
-    return image[:, below] * (1 - share) + image[:, above] * share
-
-
-def z_step_of(volume: Sample) -> int:
-    """Return how many pixels apart the planes are."""
-    assert volume.pixel_size is not None
-    return round(volume.pixel_size[0] / volume.pixel_size[-1])
+    volume = replace(volume, stretch=stretch, origin=volume.name)
+    for z, labels in enumerate(volume.labels):
+        yield replace(volume, image=volume.image[:, z], labels=labels, pixel_size=None)
+    if len(axes) == 3:
+        assert volume.pixel_size is not None
+        z_step = round(volume.pixel_size[0] / volume.pixel_size[-1])
+        yield from (replace(plane, pixel_size=None) for plane in planes_across(volume, z_step=z_step))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,13 @@ def train(
     width: Annotated[int | None, typer.Option(help="Feature channels at full resolution.")] = None,
     depth: Annotated[int | None, typer.Option(help="Number of poolings.")] = None,
     ndim: Annotated[DimensionName | None, typer.Option(help="2: plane by plane. 3: volumes.")] = None,
+    three_axes: Annotated[
+        bool,
+        typer.Option(
+            "--three-axes",
+            help="2D network on Z stacks: learn from XZ and YZ planes as well, for 'segment --three-axes'.",
+        ),
+    ] = False,
     target: Annotated[
         TargetName | None,
         typer.Option(help="What the network learns of each object; semantic: no objects, but the class of each pixel."),
@@ -127,7 +134,13 @@ def train(
         settings = RecipeLayers(given, file=recipe, patch=patch)
         model = _load_start(start)
         job = _reading(
-            images, labels, settings.recipe(model), channel, axes=axes, in_channels=settings.in_channels(model)
+            images,
+            labels,
+            settings.recipe(model),
+            channel,
+            axes=axes,
+            in_channels=settings.in_channels(model),
+            three_axes=three_axes,
         )
         samples = drive(job, report=report)
         final = settings.recipe(model, in_channels=samples[0].image.shape[0])
@@ -205,11 +218,14 @@ def _reading(
     *,
     axes: str | None,
     in_channels: int | None,
+    three_axes: bool,
 ) -> Generator[Event, None, list[Sample]]:
     from napari_unetseg.cli.settings import channel_list
     from napari_unetseg.schema.errors import InputError
     from napari_unetseg.tasks.loading import read_samples
 
+    if three_axes and recipe.network.ndim == 3:
+        raise InputError("a 3D network sees all three axes by itself; leave out --three-axes or --ndim 3")
     for path in (images, labels):
         if not path.exists():
             raise InputError(f"{path}: there is no such file or folder; check the path")
@@ -221,6 +237,7 @@ def _reading(
         axes=axes,
         normalization=recipe.normalization,
         in_channels=in_channels,
+        three_axes=three_axes,
     )
 
 

@@ -20,6 +20,7 @@ from napari_unetseg.schema.config import NormalizationConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, ItemDone, Note
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks.across import planes_across
 from napari_unetseg.tasks.samples import Sample
 
 
@@ -32,9 +33,11 @@ def read_samples(
     axes: str | None = None,
     normalization: NormalizationConfig | None = None,
     in_channels: int | None = None,
+    three_axes: bool = False,
 ) -> Generator[Event, None, list[Sample]]:
     """Read paired files or folders; with `ndim` 2 every plane of a stack becomes a sample, with 3 every volume.
 
+    With `three_axes` the planes of a Z stack across Y and X do too, for a 2D network that is to see all of them.
     Grey pictures saved in colour become grey where the network has `in_channels` 1; not given, where all images are.
     Raises `InputError` when files do not pair up or a label map has another shape than its image.
     """
@@ -49,6 +52,8 @@ def read_samples(
         check_plausible(truth, name=str(label_path))
         notes.add(source)
         new = _cut(source, truth, ndim=ndim, channels=channels, config=normalization or NormalizationConfig())
+        if three_axes:
+            new += _across(source, truth, channels=channels, planes=new)
         in_colour |= {sample.origin for sample in new if channels is None and "S" in source.axes.letters}
         samples += new
         yield ItemDone(image_path.name, number, len(pairs))
@@ -61,6 +66,27 @@ def read_samples(
     if summary := reader.summary():
         yield Note(f"{labels}: {summary}")
     return samples
+
+
+def _across(
+    source: ImageSource, truth: np.ndarray, *, channels: Sequence[int] | None, planes: Sequence[Sample]
+) -> list[Sample]:
+    """Return the planes of a Z stack across Y and X; like its XY planes, but for the place."""
+    if source.sizes["Z"] == 1:
+        raise InputError(f"{source.path}: three axes need a Z axis, got axes {source.axes.letters}; pass --axes")
+    volumes = to_canonical(truth, axes=label_axes(source.axes.letters))[:, 0]
+    steps = [source.scale.get(letter, 0.0) for letter in "ZYX"]
+    found: list[Sample] = []
+    for t in range(source.sizes["T"]):
+        volume = replace(
+            planes[0],
+            image=source.read(t=t, channels=channels),
+            labels=volumes[t],
+            name=source.name + f" t{t}" * (source.sizes["T"] > 1),
+            pixel_size=tuple(steps) if all(steps) else None,
+        )
+        found += planes_across(volume, z_step=source.z_step)
+    return found
 
 
 def _grey_origins(samples: Sequence[Sample], *, in_colour: set[str], in_channels: int | None) -> set[str]:
