@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from tests.tasks.test_scaled import model_of
 
 from napari_unetseg.images.read import from_array
@@ -12,11 +13,12 @@ from napari_unetseg.schema.config import TilingConfig
 from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.events import Note
 from napari_unetseg.tasks import segment
-from napari_unetseg.tasks.diameter import Trial, choose, measure_diameter, sentence
+from napari_unetseg.tasks.diameter import Trial, choose, measure_diameter, sentence, settle
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.scaled import factor_of
+from napari_unetseg.tasks.volumes import model_for, planes_of
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,32 @@ def test_an_image_of_nothing_is_taken_as_it_is(nuclei: Model) -> None:
     noise = np.random.default_rng(0).normal(500, 30, (150, 150)).astype(np.uint16)
     assert measured(noise, nuclei) is None
     assert measured(np.zeros((70, 70), np.uint16), nuclei) is None
+
+
+def test_a_single_object_is_no_reason_to_scale(nuclei: Model) -> None:
+    """A large blob with spots inside: enlarged, the model takes those for several cells and is fairly sure of them."""
+    rng, (y, x) = np.random.default_rng(0), np.mgrid[:160, :160]
+    blob = (np.hypot(y - 80, x - 80) < 30) * (1 + 3 * ndimage.gaussian_filter(rng.normal(size=(160, 160)), 2))
+    image = ndimage.gaussian_filter(blob, 1.2) * 200 + 20 + 3 * rng.normal(size=blob.shape)
+    assert measured(image.clip(0).astype(np.float32), nuclei) is None
+
+
+def test_of_three_axes_planes_are_measured(nuclei: Model) -> None:
+    """The model knows the diameter of outlines; voxels that are four times as high make balls seem smaller."""
+    stack = np.repeat(discs(5, size=64)[None], 3, axis=0)
+    source = from_array(stack, axes="ZYX")
+    decoding = nuclei.card.usual_decoding.replace(three_axes=True, z_step=4)
+    model = model_for(source, model=nuclei, decoding=decoding)
+    tiling = TilingConfig(precision="float32")
+    found = {}
+    for one in (model, nuclei):
+        predictor = Predictor(one.network, target=one.card.target, tiling=tiling)
+        settling = settle(source, model=one, predictor=predictor, channels=[0], decoding=decoding)
+        found[one.card.network.ndim] = finish(settling).diameter
+    assert found[3] == found[2] == pytest.approx(5, rel=0.3)
+    assert planes_of(model).network is nuclei.network
+    assert planes_of(model).card == nuclei.card
+    assert planes_of(nuclei) is nuclei
 
 
 def test_another_scale_must_be_clearly_better() -> None:

@@ -19,8 +19,10 @@ from napari_unetseg.schema.events import Event, TileDone
 from napari_unetseg.tasks.frames import Frame, frame_shape, frames_of, measure_frame, read_window
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.samples import diameter_of
 from napari_unetseg.tasks.scaled import LARGEST, SMALLEST, factor_of
+from napari_unetseg.tasks.volumes import planes_of
 
 FRAMES = 3
 """Planes (3D: volumes) that are looked at, evenly spread."""
@@ -61,9 +63,15 @@ def settle(
     channels: Sequence[int],
     decoding: DecodingConfig,
 ) -> Generator[Event, None, DecodingConfig]:
-    """Return the decoding with a measured diameter in the place of 'auto'; none where nothing is to be scaled."""
+    """Return the decoding with a measured diameter in the place of 'auto'; none where nothing is to be scaled.
+
+    A 2D model that looks along three axes knows the size of outlines in a plane, so planes are measured.
+    """
     if decoding.diameter != "auto":
         return decoding
+    flat = planes_of(model)
+    if flat is not model:
+        model, predictor = flat, predictor_of(flat, decoding=decoding, tiling=predictor.tiling)
     diameter = yield from measure_diameter(source, model=model, predictor=predictor, channels=channels)
     return decoding.replace(diameter=diameter)
 
@@ -153,7 +161,10 @@ def _cut(shape: tuple[int, ...], *, scale: float, share: float) -> tuple[slice, 
 def _try(
     parts: Sequence[np.ndarray], *, scale: float, model: Model, predictor: Predictor, name: str
 ) -> Generator[Event, None, Trial]:
-    """Look for objects at one scale; one with too few scores below all others."""
+    """Look for objects at one scale.
+
+    One with too few scores below all others, but for the image as it is: a single cell is no reason to scale it.
+    """
     card = model.card
     decoding = card.decoding.replace(min_confidence=0.0, diameter=None)
     sizes: list[np.ndarray] = []
@@ -168,14 +179,15 @@ def _try(
         sizes.append(np.bincount(labels.ravel())[1:])
         sure.append(confidence(labels, maps)[1:])
     pixels, means = np.concatenate(sizes), np.concatenate(sure)
-    if len(pixels) < FEWEST:
+    if len(pixels) < (1 if scale == 1 else FEWEST):
         return Trial(scale, -1.0, 0.0)
     diameter = diameter_of(float(np.median(pixels)), ndim=card.network.ndim)
     mean = float(np.average(means, weights=pixels))
     assert card.object_diameter is not None
     octaves = abs(math.log2(diameter / card.object_diameter))
     score = mean - OCTAVE * octaves if mean >= SURE or scale == 1 else -1.0
-    return Trial(scale, score, diameter / scale, is_plain=mean >= PLAIN and octaves <= 1)
+    is_plain = len(pixels) >= FEWEST and mean >= PLAIN and octaves <= 1
+    return Trial(scale, score, diameter / scale, is_plain=is_plain)
 
 
 def _scaled(image: np.ndarray, *, factor: float) -> np.ndarray:

@@ -27,3 +27,11 @@ def model_for(source: ImageSource, *, model: Model, decoding: DecodingConfig) ->
         )
     network = ThreeAxes(model.network, z_step=decoding.z_step or source.z_step, classes=model.card.target.class_count)
     return replace(model, card=model.card.replace(network=network.config), network=network.eval())
+
+
+def planes_of(model: Model) -> Model:
+    """Return the 2D model that `model_for` has made one for volumes of; another model as it is."""
+    if not isinstance(model.network, ThreeAxes):
+        return model
+    flat = model.network.network
+    return replace(model, card=model.card.replace(network=flat.config), network=flat)
