@@ -38,6 +38,18 @@ def test_a_result_is_known_with_its_settings_and_image(tmp_path: Path, image: Pa
         again.is_of(result, same_name)
 
 
+def test_settings_that_were_not_there_yet_count_as_off(tmp_path: Path, image: Path) -> None:
+    """A folder of an earlier version can go on, unless something is on that it did not know."""
+    result = tmp_path / "a_labels.tif"
+    Manifest.of(tmp_path, settings=SETTINGS).add(result, image, image=fingerprint(image))
+    now = SETTINGS | {"views": 1, "three_axes": False, "z_step": None, "diameter": None}
+    assert Manifest.of(tmp_path, settings=now).differences(result) == []
+    assert Manifest.of(tmp_path, settings=now | {"diameter": "auto"}).differences(result) == [
+        "diameter None, now 'auto'"
+    ]
+    assert Manifest.of(tmp_path, settings=now | {"views": 8}).differences(result) == ["views 1, now 8"]
+
+
 def test_what_nobody_noted_down_is_taken_as_it_is(tmp_path: Path, image: Path) -> None:
     empty = Manifest.of(tmp_path, settings=SETTINGS)
     assert empty.differences(tmp_path / "a_labels.tif") == []

@@ -20,7 +20,7 @@ import pytest
 
 from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.tasks import work as module
-from napari_unetseg.tasks.work import WHOLE, Work, folder_of
+from napari_unetseg.tasks.work import WHOLE, Work, folder_of, is_begun
 
 SETTINGS = {"model": "m 123", "channels": (0, 1), "min_size": 5}
 BLOCKS = 5
@@ -185,6 +185,13 @@ def test_a_run_with_other_settings_is_refused_and_loses_nothing(result: Path, st
     assert str(result) in message
     assert "--overwrite" in message
     assert begin(result).done == set(range(BLOCKS))
+
+
+def test_a_run_that_an_earlier_version_has_begun_goes_on(result: Path, stopped: Work) -> None:
+    now = {**SETTINGS, "views": 1, "three_axes": False, "z_step": None, "diameter": None}
+    assert is_begun(result, settings=now)
+    assert begin(result, settings=now).done == set(range(BLOCKS))
+    assert not is_begun(result, settings={**now, "views": 2})
 
 
 def test_a_setting_that_is_gone_is_named(result: Path, stopped: Work) -> None:

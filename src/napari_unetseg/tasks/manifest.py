@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,8 @@ from napari_unetseg.images.atomic import sync_file
 from napari_unetseg.schema.errors import InputError
 
 NAME = ".unetseg_manifest.jsonl"  # hidden: it is for the program, the folder is for its user
+FORMER = {"views": 1, "three_axes": False, "z_step": None, "diameter": None}
+"""What settings meant before they were there, and noted down."""
 ENDS = 2**20  # bytes at the start and at the end of a file that stand for it, with its size
 
 
@@ -49,13 +52,7 @@ class Manifest:
     def differences(self, result: Path) -> list[str]:
         """Name the settings that a result was made with otherwise; none for a result that nobody has noted down."""
         entry = self._entries.get(result.name, {})
-        before = entry.get("settings", self.settings)
-        names = {*self.settings, *before}
-        return sorted(
-            f"{name} {before.get(name)!r}, now {self.settings.get(name)!r}"
-            for name in names
-            if before.get(name) != self.settings.get(name)
-        )
+        return differences(entry.get("settings", self.settings), self.settings)
 
     def is_of(self, result: Path, source: Path) -> bool:
         """Tell whether a result was made from this image as it is now; true where nobody has noted it down.
@@ -90,6 +87,16 @@ class Manifest:
                 file.write(b"\n")  # after a line that a full disk has cut short
             file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
         sync_file(self.path)
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name the settings that are not the same; those that an earlier version did not note down were off."""
+    before, now = {**FORMER, **before}, {**FORMER, **now}
+    return [
+        f"{name} {before.get(name)!r}, now {now.get(name)!r}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
 
 
 def _ends_a_line(file: BinaryIO) -> bool:

@@ -26,6 +26,7 @@ from napari_unetseg.images.budget import readable
 from napari_unetseg.schema.errors import InputError, JobError, UnetSegError
 from napari_unetseg.tasks import lock
 from napari_unetseg.tasks.block_file import pack, unpack
+from napari_unetseg.tasks.manifest import differences
 
 PLAN = "plan.json"
 WHOLE = "all"
@@ -180,14 +181,9 @@ class Work:
                 f"{result}: the image has changed since its unfinished run; pass --overwrite, or remove {self.folder}, "
                 "to begin anew"
             )
-        differences = [
-            f"{name} {before.get(name)!r}, now {settings.get(name)!r}"
-            for name in sorted({*before, *settings})
-            if before.get(name) != settings.get(name)
-        ]
-        if differences:
+        if others := differences(before, settings):
             raise InputError(
-                f"{result}: its unfinished run had other settings ({'; '.join(differences)}); go on with those, pass "
+                f"{result}: its unfinished run had other settings ({'; '.join(others)}); go on with those, pass "
                 "--overwrite to begin anew, or choose another folder"
             )
 
@@ -258,7 +254,7 @@ def is_begun(result: Path, *, settings: Mapping[str, Any]) -> bool:
 def begun_plan(result: Path, *, settings: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the plan of an unfinished run of a result with these settings; none without such a run."""
     plan = Work(folder_of(result), shard=WHOLE)._read_plan()
-    return plan if plan is not None and plan["settings"] == _as_stored(settings) else None
+    return plan if plan is not None and not differences(plan["settings"], _as_stored(settings)) else None
 
 
 @contextmanager
