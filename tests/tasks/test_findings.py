@@ -12,6 +12,7 @@ import torch
 from tests.tasks.test_blockwise import run as run_blocks
 from tests.tasks.test_segment import make_model
 
+from napari_unetseg.images import normalize
 from napari_unetseg.images.crop import crop
 from napari_unetseg.images.read import from_array
 from napari_unetseg.images.source import ImageSource
@@ -26,8 +27,10 @@ from napari_unetseg.tasks.batch import segment_files
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import margin_of
 from napari_unetseg.tasks.model import Model
+from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.region import classes_into_whole
 from napari_unetseg.tasks.segment import Segmentation
+from napari_unetseg.tasks.volumes import model_for
 
 FULL = TilingConfig(precision="float32")
 NAMES = ("background", "membrane", "vesicle", "dirt")
@@ -137,6 +140,23 @@ def test_a_part_of_an_image_keeps_its_classes_and_time_points() -> None:
     assert all(event.maps is None for event in shown)
     assert result.table["area_px"].sum() == 32 * 64
     assert result.table["area_px"].tolist() == np.bincount(shown[-1].labels.ravel(), minlength=4).tolist()
+
+
+@pytest.mark.parametrize(
+    ("shape", "change"), [((40, 48), {"views": 8}), ((5, 40, 48), {"three_axes": True, "z_step": 2})]
+)
+def test_maps_of_classes_are_averaged_as_those_of_objects_are(
+    shape: tuple[int, ...], change: dict[str, object]
+) -> None:
+    model, pixels = classes_model(), noise(*shape)
+    source = from_array(pixels, axes="ZYX"[3 - len(shape) :])
+    decoding = DecodingConfig().replace(**change)
+    ready = model_for(source, model=model, decoding=decoding)
+    image = normalize.apply(pixels[None], stretch=normalize.measure([pixels[None]], config=model.card.normalization))
+    maps = finish(predictor_of(ready, decoding=decoding, tiling=FULL).predict(image))
+    found = whole(source, model, decoding=decoding).labels
+    np.testing.assert_array_equal(found, maps.argmax(axis=0))
+    assert (found != whole(source, model).labels).any()
 
 
 @pytest.mark.parametrize("change", [{"link_slices": True}, {"min_size": 40}, {"threshold": 0.7}])

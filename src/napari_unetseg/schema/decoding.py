@@ -9,6 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from napari_unetseg.schema.base import Config
 
+OF_MAPS = ("views", "three_axes", "z_step")
+"""Settings that decide on the maps, of objects and of classes alike."""
+
 
 class DecodingConfig(Config):
     """How maps become objects."""

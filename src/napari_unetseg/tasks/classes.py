@@ -9,7 +9,7 @@ import numpy as np
 from napari_unetseg.labels.ids import IGNORE
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import Recipe, TargetConfig
-from napari_unetseg.schema.decoding import DecodingConfig
+from napari_unetseg.schema.decoding import OF_MAPS, DecodingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
@@ -34,12 +34,13 @@ def check_tellable(labels: Sequence[np.ndarray], *, zero_is_background: bool) ->
 
 
 def check_decoding(card: ModelCard, decoding: DecodingConfig) -> None:
-    """Refuse settings of objects with a model of classes, which would do nothing."""
-    if not card.target.is_semantic or decoding == card.decoding:
-        return
+    """Refuse settings of objects with a model of classes, which would do nothing; those of the maps do something."""
     given, own = decoding.model_dump(), card.decoding.model_dump()
-    changed = ", ".join(name for name, value in given.items() if value != own[name])
-    raise InputError(f"model '{card.name}' gives classes, not objects, for which {changed} means nothing; leave it out")
+    changed = ", ".join(name for name, value in given.items() if value != own[name] and name not in OF_MAPS)
+    if card.target.is_semantic and changed:
+        raise InputError(
+            f"model '{card.name}' gives classes, not objects, for which {changed} means nothing; leave it out"
+        )
 
 
 def class_names(target: TargetConfig, given: Sequence[str] = ()) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from napari_unetseg.widgets import _settings
 from napari_unetseg.widgets._batch_files import BatchFiles
 from napari_unetseg.widgets._batch_session import FINISHED, BatchSession, Settings
 from napari_unetseg.widgets._batch_table import table_view
-from napari_unetseg.widgets._decoding import LABELS, decoding_of
+from napari_unetseg.widgets._decoding import LABELS, decoding_of, means_something
 from napari_unetseg.widgets._dock import Dock, hint
 from napari_unetseg.widgets._form import LABEL, Form
 from napari_unetseg.widgets._message import in_dock_words
@@ -239,7 +239,8 @@ class BatchDock(Dock):
 
     def _on_model_changed(self) -> None:
         self.decoding.set_value(decoding_of(self.model.card))
-        self.decoding.setVisible(self.model.card is None or not self.model.card.target.is_semantic)
+        for name in LABELS:
+            self.decoding.show_field(name, means_something(name, self.model.card))
         self._refresh()
 
     def _on_run_clicked(self) -> None:

@@ -13,7 +13,7 @@ from napari_unetseg.schema.config import MemoryConfig
 from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.widgets import _settings
-from napari_unetseg.widgets._decoding import LABELS, decoding_of
+from napari_unetseg.widgets._decoding import LABELS, decoding_of, means_something
 from napari_unetseg.widgets._destination import Destination, file_of, suggested
 from napari_unetseg.widgets._dock import Dock, hint
 from napari_unetseg.widgets._form import Form
@@ -182,9 +182,9 @@ class SegmentDock(Dock):
                 and self.session.image() is self.image.layer.value()
                 and self.session.order.model == self.model.value()
             )
-            has_objects = self.model.card is None or not self.model.card.target.is_semantic
-            for name in LABELS:  # one place to set them, not two; of classes none means anything
-                self.decoding.show_field(name, has_objects and not (is_refined and name in self.refine.sliders))
+            for name in LABELS:  # one place to set them, not two
+                is_elsewhere = is_refined and name in self.refine.sliders
+                self.decoding.show_field(name, means_something(name, self.model.card) and not is_elsewhere)
 
     def _refresh_destination(self, order: Order | None) -> str:
         """Show where labels go that are larger than memory; return what is in the way of that."""
