@@ -238,6 +238,6 @@ def test_a_start_model_decides_about_grey_pictures_in_colour(model, tmp_path, mo
 
 def test_three_axes_are_for_2d_networks(run, images, truth, never):
     result = run("train", images, truth, "-o", "m.safetensors", "--ndim", 3, "--three-axes")
-    assert result.code == 1
+    assert result.code == 2
     assert "sees all three axes by itself" in result.err
     assert not Path("m.safetensors").exists()
