@@ -74,6 +74,8 @@ def _show(runs: list[dict[str, Any]], *, names: list[str]) -> None:
     for values, group in groupby(runs, key=lambda run: [run[name] for name in names]):
         some = list(group)
         scores = [score for score in some[0] if score not in (*names, "seed")]
-        means = {score: statistics.mean(run[score] for run in some) for score in scores}
+        means = {
+            score: statistics.mean(run[score] for run in some) for score in scores if all(score in run for run in some)
+        }
         rows.append({**dict(zip(names, values, strict=True)), **means, "draws": len(some)})
     show(rows)
