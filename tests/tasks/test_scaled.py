@@ -8,6 +8,7 @@ from tests.tasks.test_predict import TARGET, image_of, make_network
 from tests.tasks.test_segment import make_model
 
 from napari_unetseg.images.blocks import cut, within
+from napari_unetseg.images.large import frame_bytes
 from napari_unetseg.images.read import from_array
 from napari_unetseg.schema.config import TilingConfig
 from napari_unetseg.schema.decoding import DecodingConfig
@@ -127,6 +128,21 @@ def test_a_run_says_what_is_scaled_and_shows_tiles() -> None:
 def test_what_is_no_diameter_is_refused(diameter: object) -> None:
     with pytest.raises(InputError, match="above 0"):
         segment.segment(squares(5), model=model_of(12), diameter=diameter)
+
+
+@pytest.mark.parametrize("diameter", [np.float32(40), np.int64(40), np.float64(40)])
+def test_a_diameter_may_be_a_number_of_numpy(diameter: float) -> None:
+    assert DecodingConfig(diameter=diameter).diameter == 40.0
+    assert segment.segment(squares(40), model=model_of(12), diameter=diameter).max() == 4
+
+
+def test_an_enlarged_image_that_does_not_fit_into_memory_says_how_it_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, model = squares(5), model_of(15)
+    needed = frame_bytes(image.shape, channels=1, maps=model.card.target.out_channels)
+    monkeypatch.setattr(segment, "available_memory", lambda: needed)
+    assert segment.segment(image, model=model).max() == 4
+    with pytest.raises(InputError, match=r"plane enlarged to 3 .* or do not scale it \(--diameter none\)"):
+        segment.segment(image, model=model, diameter=5)
 
 
 @pytest.mark.parametrize("diameter", [2, 200])

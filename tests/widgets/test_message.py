@@ -62,6 +62,7 @@ def test_each_kind_has_its_colour_and_only_an_error_has_details(message, kind) -
         ("pip install --upgrade it", "pip install --upgrade it"),
         ("broken; run again with -v for details", "broken"),
         ("more memory (--memory) makes it faster", "more 'Memory' in Advanced makes it faster"),
+        ("do not scale it (--diameter none)", "do not scale it ('Object width': as it is)"),
         ("make room, and go on with --resume", "make room, and start it again to go on"),
         ("pass --overwrite to begin anew", "choose 'replace its result' at 'If done' to begin anew"),
     ],

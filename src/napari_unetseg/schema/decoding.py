@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -59,10 +60,10 @@ class DecodingConfig(Config):
     @field_validator("diameter", mode="before")
     @classmethod
     def _check_diameter(cls, value: Any) -> Any:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+        is_number = isinstance(value, Real) and not isinstance(value, bool) and 0 < value < math.inf
         if value is not None and value != "auto" and not is_number:
             raise ValueError("must be a number of pixels above 0, 'auto' or none")
-        return value
+        return float(value) if is_number else value
 
     @model_validator(mode="after")
     def _check_planes(self) -> Self:

@@ -45,7 +45,7 @@ from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.recall import Recalled
-from napari_unetseg.tasks.scaled import ScaledPredictor, copy_bytes, diameter_in, factor_of, scaled, sized
+from napari_unetseg.tasks.scaled import ScaledPredictor, copy_bytes, diameter_in, scaled, sized
 from napari_unetseg.tasks.volumes import model_for
 
 
@@ -148,7 +148,9 @@ def run(
     yield from notes_of(source, model=model, decoding=decoding)
     frames = frames_of(source, ndim=model.card.network.ndim)
     shape = frame_shape(source, ndim=model.card.network.ndim)
-    _check_memory(shape, source=source, model=model, decoding=decoding)
+    _check_memory(
+        shape, source=source, model=model, factor=predictor.factor if isinstance(predictor, ScaledPredictor) else 1.0
+    )
     plan: Any = predictor.plan(shape)  # of the kind that this predictor takes
     total = len(frames) * len(plan.tiles)
     stretch = yield from as_part(
@@ -206,17 +208,19 @@ def with_diameter(decoding: DecodingConfig, diameter: float | str) -> DecodingCo
         raise InputError(f"the diameter is a number of pixels above 0, or 'auto'; got {diameter!r}") from error
 
 
-def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model, decoding: DecodingConfig) -> None:
+def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model, factor: float) -> None:
     """Refuse a plane (3D: a volume) that does not fit with its maps, before the first is read."""
-    factor = factor_of(model.card, diameter=diameter_in(decoding))
     needed = frame_bytes(shape, channels=model.card.network.in_channels, maps=model.card.target.out_channels)
     needed += round(math.prod(shape) * copy_bytes(model.card, factor=factor))
     available = available_memory()
     if needed > available:
         what = "plane" if len(shape) == 2 else "volume"
+        remedy = "close other programs or cut the image into smaller ones"
+        if factor > 1:
+            what, remedy = f"{what} enlarged to {factor:.2g}", f"{remedy}, or do not scale it (--diameter none)"
         raise InputError(
             f"{source.name}: a {what} of {' x '.join(map(str, shape))} needs about {readable(needed)} of memory, "
-            f"{readable(available)} are free; close other programs or cut the image into smaller ones"
+            f"{readable(available)} are free; {remedy}"
         )
 
 

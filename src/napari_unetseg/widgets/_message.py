@@ -27,6 +27,7 @@ FIELDS = {
 PHRASES = {
     "pass --overwrite": "choose 'replace its result' at 'If done'",  # batch, and segmenting onto disk
     "go on with --resume": "start it again to go on",
+    "(--diameter none)": "('Object width': as it is)",
     "memory (--memory)": "'Memory' in Advanced",
     "start again with --overwrite": "start again under another name",  # training
 }
