@@ -60,7 +60,7 @@ class DecodingConfig(Config):
     @field_validator("diameter", mode="before")
     @classmethod
     def _check_diameter(cls, value: Any) -> Any:
-        is_number = isinstance(value, Real) and not isinstance(value, bool) and 0 < value < math.inf
+        is_number = isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
         if value is not None and value != "auto" and not is_number:
             raise ValueError("must be a number of pixels above 0, 'auto' or none")
         return float(value) if is_number else value
