@@ -70,3 +70,17 @@ def test_the_last_pixel_grows_with_the_place() -> None:
 def test_a_single_pixel() -> None:
     assert whole(np.ones((1, 1, 1), np.float32), 0.125).shape == (1, 1, 1)
     np.testing.assert_array_equal(whole(np.ones((1, 1, 1), np.float32), 4.0), np.ones((1, 4, 4)))
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.7])
+def test_nothing_beyond_the_support_is_looked_at(factor: float) -> None:
+    """Maps of tiles that are still to come hold whatever was in memory."""
+    shape, region = (30, 40), (slice(3, 8), slice(5, 9))
+    array = np.random.default_rng(0).random((1, *shape), np.float32)
+    needed = (slice(None), *support(region, shape=shape, factor=factor))
+    unfinished = np.full_like(array, np.inf)
+    unfinished[:, ::2] = -np.inf  # the mean of both is an error
+    unfinished[needed] = array[needed]
+    with np.errstate(all="raise"):
+        found = resample(unfinished, region=region, shape=shape, start=(0, 0), factor=factor)
+    np.testing.assert_array_equal(found, resample(array, region=region, shape=shape, start=(0, 0), factor=factor))

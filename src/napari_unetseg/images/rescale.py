@@ -48,9 +48,11 @@ def resample(
     `array` (C, [Z,] Y, X) is the part of the whole of `shape` that begins at `start` and holds the region's `support`.
     Sums are taken in the order of the pixels, one product at a time: cut otherwise, the values are the same to the bit.
     """
-    result = array
-    for axis, (side, length, first) in enumerate(zip(region, shape, start, strict=True), start=1):
-        result = _resample_axis(result, axis=axis, side=side, length=length, first=first, factor=factor)
+    needed = support(region, shape=shape, factor=factor)
+    inside = tuple(slice(part.start - first, part.stop - first) for part, first in zip(needed, start, strict=True))
+    result = array[(slice(None), *inside)]  # the rest may not be there yet
+    for axis, (side, length, part) in enumerate(zip(region, shape, needed, strict=True), start=1):
+        result = _resample_axis(result, axis=axis, side=side, length=length, first=part.start, factor=factor)
     return np.ascontiguousarray(result, np.float32)
 
 
