@@ -29,7 +29,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.plot([row["mean AP"] for row in found], places, "k.", label="mean AP 0.5..0.9")
         axes.set_yticks(places, [row["variant"] for row in found], fontsize="small")
         axes.set(
-            title=f"{data}, {images} images, {cells} cells, {budget}{', from ' * bool(start)}{start}",
+            title=f"{data},\n{images} images, {cells} cells, {budget}{', from ' * bool(start)}{start}",
             xlabel="AP@0.5",
             xlim=(0, 1),
         )
