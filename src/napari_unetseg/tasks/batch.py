@@ -75,7 +75,6 @@ def segment_files(
             "pass --resume to keep and skip them, --overwrite to replace them, or choose another folder"
         )
     _make_folder(folder)
-    decoding = decoding or model.card.decoding
     ndim = 3 if decoding.three_axes else model.card.network.ndim
     memory = default_memory(ndim=ndim) if memory is None else memory
     predictor = predictor_of(model, decoding=decoding, tiling=tiling)
