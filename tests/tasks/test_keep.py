@@ -26,9 +26,9 @@ def summary(mean_ap: float, *, objects: int) -> dict[str, Any]:
     return {"objects_truth": objects, "ap": {"0.50": mean_ap}, "mean_ap": mean_ap, "mean_ap_by_image": mean_ap}
 
 
-def kept_steps(values: list[float], *, objects: int, output: Path) -> list[int]:
-    """Return the steps whose weights were saved when these scores came one after the other."""
-    recipe = Recipe(network=NetworkConfig(width=2, depth=1))
+def kept_steps(values: list[float], *, objects: int, output: Path, steps: int = 1) -> list[int]:
+    """Return the steps whose weights were saved when these scores came one after the other, of so many planned."""
+    recipe = Recipe(network=NetworkConfig(width=2, depth=1), steps=steps)
     network = registry.build(recipe.network)
     team = distributed.join(distributed.own_device("cpu"))
     run_ = Run(network, copy.deepcopy(network), make_optimizer(network, recipe=recipe), Progress(), Clock(), team)
@@ -55,6 +55,12 @@ def test_a_score_that_is_worse_by_chance_does_not_keep_early_weights(tmp_path: P
 
 def test_with_many_objects_the_best_score_decides(tmp_path: Path) -> None:
     assert kept_steps([0.5, 0.48, 0.6, 0.58, 0.6], objects=10_000, output=tmp_path / "m.safetensors") == [1, 3, 5]
+
+
+def test_scores_of_the_first_half_do_not_decide(tmp_path: Path) -> None:
+    """A few odd images may suit weights that have hardly learnt; the latest are saved in case the run is stopped."""
+    kept = kept_steps([0.9, 0.4, 0.5, 0.49, 0.6, 0.55], objects=10_000, output=tmp_path / "m.safetensors", steps=7)
+    assert kept == [1, 2, 3, 5]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,16 @@ def test_the_only_image_is_cut_in_two(samples: list[Sample]) -> None:
     assert "only image" in how
 
 
+def test_of_two_images_a_strip_of_one_is_held_back(samples: list[Sample]) -> None:
+    """Half of all there is would be a waste: the share that is asked for is taken, here 0.2 of two images."""
+    wide = [replace(one, image=np.tile(one.image, (1, 1, 2)), labels=np.tile(one.labels, (1, 2))) for one in samples]
+    training, held, how = split(wide[:2], fraction=0.2, seed=0)
+    assert sorted(sample.labels.shape for sample in training) == [(64, 77), (64, 128)]
+    assert [sample.labels.shape for sample in held] == [(64, 51)]
+    assert held[0].name in how
+    assert "one of 2 images" in how
+
+
 def test_planes_of_one_stack_never_fall_on_both_sides(samples: list[Sample]) -> None:
     planes = [replace(sample, origin="ab"[index // 2]) for index, sample in enumerate(samples)]
     training, held, how = split(planes, fraction=0.5, seed=0)

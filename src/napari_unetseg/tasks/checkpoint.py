@@ -23,6 +23,8 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     best: float = -1.0
+    rival: float = -1.0
+    """The best score that weights must not fall short of to be kept."""
     best_step: int = 0
     without_gain: int = 0
     skipped: int = 0

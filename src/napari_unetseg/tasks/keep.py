@@ -14,9 +14,13 @@ from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.errors import JobError
 from napari_unetseg.schema.events import Event, Saved
 from napari_unetseg.tasks import record
+from napari_unetseg.tasks.budget import used
 from napari_unetseg.tasks.model import weights_of
 from napari_unetseg.tasks.step import Run
 from napari_unetseg.tasks.validate import told
+
+EARLY = 0.5
+"""Share of the budget before which no score decides: weights that have hardly learnt may suit a few odd images."""
 
 
 def keep_best(
@@ -24,14 +28,18 @@ def keep_best(
 ) -> Generator[Event, None, None]:
     """Save the weights, unless they score worse than earlier ones by more than chance; without scores in any case.
 
-    With few objects held back scores vary by chance, and weights that have learnt for longer are the safer choice: the
+    In the first half of the budget the latest are saved too, and only the last of those compete with later ones. With
+    few objects held back scores vary by chance, and weights that have learnt for longer are the safer choice: the
     rule of one standard error (Breiman et al. 1984, Classification and Regression Trees, section 3.4.3).
     """
     progress = run_.progress
     value = progress.best if scores is None else told(scores, progress=progress).value
     progress.without_gain = 0 if scores is None or value > progress.best else progress.without_gain + 1
     progress.best = max(progress.best, value)
-    is_kept = scores is None or value >= progress.best - standard_error(progress.best, scores=scores)
+    assert card.training is not None  # set by record.describe
+    is_early = used(progress, recipe=card.training.recipe) < EARLY
+    progress.rival = value if is_early else max(progress.rival, value)
+    is_kept = scores is None or value >= progress.rival - standard_error(progress.rival, scores=scores)
     if is_kept:
         progress.best_step = progress.step
         weights = weights_of(run_.average)

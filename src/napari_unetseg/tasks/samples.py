@@ -113,17 +113,26 @@ def _is_mask(labels: np.ndarray) -> bool:
 
 
 def split(samples: Sequence[Sample], *, fraction: float, seed: int) -> tuple[list[Sample], list[Sample], str]:
-    """Hold back whole images for validation, or a strip of the only one; return training, validation, what was done."""
+    """Hold back whole images for validation; return training, validation, what was done.
+
+    Of the only image, or where a whole one would be more than twice the share, a strip is held back.
+    """
     samples = list(samples)
     if fraction == 0:
         return samples, [], "no validation: the last weights are kept"
     origins = sorted({_origin(sample) for sample in samples})
     if len(origins) == 1:
-        return _split_region(samples, fraction=fraction)
+        return _split_region(samples, fraction=fraction, which="the only image")
     painted = {_origin(sample) for sample in samples if _has_objects([sample])}
     order = [origins[index] for index in np.random.default_rng(seed).permutation(len(origins))]
     order.sort(key=lambda origin: origin not in painted)  # an empty image says nothing about a network
-    held = set(order[: max(1, round(fraction * len(origins)))])
+    wanted = fraction * len(origins)
+    if wanted < 0.5:
+        one, others = ([s for s in samples if (_origin(s) == order[0]) == is_one] for is_one in (True, False))
+        part, strip, how = _split_region(one, fraction=wanted, which=f"one of {len(origins)} images, {order[0]},")
+        if strip:
+            return [*others, *part], strip, how
+    held = set(order[: max(1, round(wanted))])
     training = [sample for sample in samples if _origin(sample) not in held]
     validation = [sample for sample in samples if _origin(sample) in held]
     if not _has_objects(training):
@@ -144,7 +153,7 @@ def _has_objects(samples: Sequence[Sample]) -> bool:
     return any(sample.labels.max(initial=0) > 0 for sample in samples)
 
 
-def _split_region(samples: list[Sample], *, fraction: float) -> tuple[list[Sample], list[Sample], str]:
+def _split_region(samples: list[Sample], *, fraction: float, which: str) -> tuple[list[Sample], list[Sample], str]:
     """Hold back the same strip of every plane, since planes of one stack show the same objects."""
     labels = samples[0].labels
     axis = int(np.argmax(labels.shape[-2:])) + labels.ndim - 2
@@ -155,14 +164,14 @@ def _split_region(samples: list[Sample], *, fraction: float) -> tuple[list[Sampl
     training = [_part(sample, _along(axis, slice(0, cut))) for sample in samples]
     held = [_part(sample, _along(axis, slice(cut, length))) for sample in samples]
     if length - cut < MIN_STRIP:
-        return samples, [], "no validation: the only image is too small to hold a part back; the last weights are kept"
+        return samples, [], f"no validation: {which} is too small to hold a part back; the last weights are kept"
     if not _has_objects(held) or not _has_objects(training):
         return (
             samples,
             [],
-            "no validation: too few objects in the only image to hold some back; the last weights are kept",
+            f"no validation: too few objects in {which} to hold some back; the last weights are kept",
         )
-    return training, held, f"the last {length - cut} pixels of the only image are held back for validation"
+    return training, held, f"the last {length - cut} pixels of {which} are held back for validation"
 
 
 def _cut_before_some(samples: Sequence[Sample], *, axis: int, fraction: float, otherwise: int) -> int:
