@@ -73,11 +73,12 @@ def colours_to_classes(pixels: np.ndarray, *, table: ColourTable, name: str) -> 
     present, places = np.unique(codes, return_inverse=True)
     unknown = [int(code) for code in present if int(code) not in table.numbers]
     if unknown:
-        y, x = np.argwhere(codes == unknown[0])[0]
+        is_it = codes == unknown[0]
+        y, x = np.argwhere(is_it)[0]
         others = f", and {counted(len(unknown) - 1, 'other colour')}" if len(unknown) > 1 else ""
         raise InputError(
             f"{name}: the colour {readable(unknown[0])} at row {y}, column {x} "
-            f"({counted(int(np.count_nonzero(codes == unknown[0])), 'pixel')}{others}) is not among {table.where}; add it with "
+            f"({counted(int(np.count_nonzero(is_it)), 'pixel')}{others}) is not among {table.where}; add it with "
             "--colours, or, if colours are mixed at edges, export the mask without smoothing, as PNG"
         )
     numbers = np.array([table.numbers[int(code)] for code in present], np.int32)
