@@ -105,15 +105,23 @@ def test_an_image_of_another_size_is_refused() -> None:
         drawn(value)
 
 
+def test_an_image_without_a_name_stops_no_other() -> None:
+    value = coco()
+    value["images"].append({"id": 8})
+    items, _ = read_coco(value, path=PATH, numbers=None)
+    assert [item.error for item in items] == [
+        "",
+        "cells.json: image 8 has no 'file_name'; export the annotations again",
+    ]
+
+
 def test_annotations_of_no_image_are_told() -> None:
     value = coco({"segmentation": [LEFT], "image_id": 8}, {"segmentation": [LEFT], "image_id": [1]})
     _, notes = read_coco(value, path=PATH, numbers=None)
     assert notes == ["cells.json: 2 annotations of images that it does not list, skipped"]
 
 
-@pytest.mark.parametrize(
-    "broken", [{"images": 3}, {"annotations": [1]}, {"categories": {}}, {"images": [{"id": 1}]}, {"annotations": None}]
-)
+@pytest.mark.parametrize("broken", [{"images": 3}, {"annotations": [1]}, {"categories": {}}, {"annotations": None}])
 def test_what_is_no_coco_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"cells\.json"):
         read_coco({**coco(), **broken}, path=PATH, numbers=None)

@@ -14,7 +14,6 @@ from napari_unetseg.images.label_ids import IGNORE
 from napari_unetseg.images.polygons import OutlineError, Patch, fill, patch_of
 from napari_unetseg.images.runs import decode_runs
 from napari_unetseg.images.source import ImageSource
-from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
 NO_OUTLINE = "box or annotation without an outline"
@@ -48,7 +47,9 @@ def read_coco(
         shapes = by_image.pop(_key(image.get("id")), [])
         file = image.get("file_name")
         if not isinstance(file, str) or not file:
-            raise InputError(f"{path}: an image without 'file_name'; export the annotations again")
+            name = f"{path.name}: image {image.get('id')}"
+            items.append(Annotation(name, error=f"{name} has no 'file_name'; export the annotations again"))
+            continue
         items.append(_annotation(file, image, shapes, categories=categories, numbers=numbers, path=path))
     lost = sum(map(len, by_image.values()))
     notes = [f"{path.name}: {counted(lost, 'annotation')} of images that it does not list, skipped"] if lost else []

@@ -67,7 +67,10 @@ def fill_ellipse(*, centre: tuple[float, float], radii: tuple[float, float], sha
     low, high = ([c + sign * r for c, r in zip(centre, radii, strict=True)] for sign in (-1, 1))
     (x, y), size = _window(low, high, shape=shape)
     mask = np.zeros(size, bool)
-    mask[ellipse(centre[1] - y - 0.5, centre[0] - x - 0.5, radii[1], radii[0], shape=size)] = True
+    pixels = ellipse(  # type: ignore[no-untyped-call]  # scikit-image says no types
+        centre[1] - y - 0.5, centre[0] - x - 0.5, radii[1], radii[0], shape=size
+    )
+    mask[pixels] = True
     return patch_of(mask, y=y, x=x)
 
 

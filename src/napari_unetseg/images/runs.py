@@ -19,8 +19,9 @@ def decode_runs(segmentation: dict[str, Any], *, shape: tuple[int, int]) -> np.n
     counts = segmentation.get("counts")
     if isinstance(counts, str):
         counts = _counts_of(counts)
-    is_whole = isinstance(counts, list) and all(type(count) is int and count >= 0 for count in counts)
-    if not is_whole or sum(counts) != shape[0] * shape[1]:
+    if not isinstance(counts, list) or not all(type(count) is int and count >= 0 for count in counts):
+        raise OutlineError(DAMAGED)
+    if sum(counts) != shape[0] * shape[1]:
         raise OutlineError(DAMAGED)
     return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(shape, order="F")
 
