@@ -229,6 +229,15 @@ def test_what_is_lost_is_told(tmp_path: Path, photos: Path, out: Path) -> None:
     ]
 
 
+def test_a_mask_of_all_cells_is_told(tmp_path: Path, photos: Path, out: Path) -> None:
+    Image.fromarray(np.where(LABELS, 255, 0).astype(np.uint8)).save(tmp_path / "a_mask.png")
+    _, notes = run(tmp_path / "a_mask.png", images=photos, output=out)
+    assert notes[0].startswith("1 label map of 0 and 255 alone (a_mask.png): a mask, in which all cells are one object")
+    _, notes = run(tmp_path / "a_mask.png", images=photos, output=out, overwrite=True, is_semantic=True)
+    assert "alone" not in notes[0]
+    np.testing.assert_array_equal(read_labels(out / "labels" / "a.tif"), LABELS > 0)
+
+
 def test_a_void_is_not_annotated(tmp_path: Path, photos: Path, out: Path) -> None:
     folder = folder_of(tmp_path)
     labels = LABELS.astype(np.int32)

@@ -34,9 +34,10 @@ class ImageIndex:
         """Return the image of an annotation; none, several, or one that is annotated twice is an `InputError`."""
         path = self._paths[0] if self._is_for_one else self._find(annotation)
         if path is None:
+            names = " or ".join(str(name)[:80] for name in annotation.images)
             raise InputError(
-                f"{annotation.name}: {self._place} holds no image of that name "
-                f"({' or '.join(str(name) for name in annotation.images)}); give the folder of its images with --images"
+                f"{annotation.name}: {self._place} holds no image of that name ({names}); "
+                "give the folder of its images with --images"
             )
         key = path.resolve()
         if key in self._takers:
@@ -52,9 +53,18 @@ class ImageIndex:
         for name in annotation.images:
             if isinstance(name, Path):
                 return name
-            if found := self._by_path(name) or self._named(name) or self._of_stem(name, annotation=annotation):
+            if found := self._called(name, annotation=annotation):
                 return found
         return None
+
+    def _called(self, name: str, *, annotation: Annotation) -> Path | None:
+        last = PurePosixPath(name.replace("\\", "/")).name
+        if not last:
+            return None
+        try:
+            return self._by_path(name) or self._named(last) or self._of_stem(last, annotation=annotation)
+        except OSError:  # a name longer than file systems allow
+            return None
 
     def _by_path(self, name: str) -> Path | None:
         """Return the file at a path below the folder, such as train/a.png."""
@@ -65,11 +75,10 @@ class ImageIndex:
         return path if path.name.lower().endswith(ENDINGS) and path.is_file() else None
 
     def _named(self, name: str) -> Path | None:
-        last = PurePosixPath(name.replace("\\", "/")).name
-        return next((path for path in self._paths if path.name == last), None)
+        return next((path for path in self._paths if path.name == name), None)
 
     def _of_stem(self, name: str, *, annotation: Annotation) -> Path | None:
-        stem = stem_of(Path(PurePosixPath(name.replace("\\", "/")).name or "."))
+        stem = stem_of(Path(name))
         for suffix in _SUFFIXES:
             found = self._by_stem.get(stem.removesuffix(suffix), []) if stem.endswith(suffix) else []
             if len(found) > 1:

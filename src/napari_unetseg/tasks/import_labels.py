@@ -24,7 +24,7 @@ from napari_unetseg.images.palette import write_palette
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.write import write_image
-from napari_unetseg.labels.classes import as_classes
+from napari_unetseg.labels.classes import WHITE, as_classes
 from napari_unetseg.labels.plausible import check_plausible
 from napari_unetseg.schema.config import MAX_CLASSES
 from napari_unetseg.schema.errors import InputError, UnetSegError
@@ -196,6 +196,7 @@ class _Tally:
         self._skipped: dict[str, str] = {}
         self._keeper = ""
         self._empty: list[str] = []
+        self._whole: list[str] = []
 
     def add(self, name: str, drawn: Drawn, labels: np.ndarray) -> None:
         """Take in one image."""
@@ -208,8 +209,11 @@ class _Tally:
             self._shared[name] = drawn.shared
         for what in drawn.skipped:
             self._skipped.setdefault(what, name)
-        if not (labels > 0).any():
+        ids = np.unique(labels[labels > 0]).tolist()
+        if not ids:
             self._empty.append(name)
+        elif ids == [WHITE] and not result.is_semantic:
+            self._whole.append(name)
 
     def sentences(self) -> list[str]:
         """Say what a person should know."""
@@ -228,6 +232,11 @@ class _Tally:
             texts.append(
                 f"{counted(result.ignored, 'pixel')} not annotated: -1 in the label files, which 'train' learns "
                 "nothing from and 'evaluate' does not score"
+            )
+        if self._whole:
+            texts.append(
+                f"{counted(len(self._whole), 'label map')} of 0 and {WHITE} alone ({_listed(self._whole)}): a mask, in "
+                "which all cells are one object; number the cells, or import classes with --semantic"
             )
         if self._empty:
             texts.append(f"{counted(len(self._empty), 'image')} without an object: {_listed(self._empty)}")
