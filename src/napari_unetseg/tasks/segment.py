@@ -142,7 +142,7 @@ def run(
         decoding = yield from diameters.settle(
             source, model=model, predictor=predictor, channels=channels, decoding=decoding
         )
-        decoding = sized(decoding, card=model.card)
+        decoding = sized(decoding, card=model.card, network=model.network)
         predictor = scaled(predictor, model=model, decoding=decoding)
     began = time.monotonic()
     yield from notes_of(source, model=model, decoding=decoding)
