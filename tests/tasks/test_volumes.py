@@ -16,6 +16,7 @@ from napari_unetseg.networks.three_axes import ThreeAxes
 from napari_unetseg.schema.config import TargetConfig, TilingConfig
 from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.events import Note
 from napari_unetseg.tasks.batch import segment_files
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.predict import Predictor
@@ -121,6 +122,19 @@ def test_a_speck_as_small_as_in_a_plane_is_left_out() -> None:
     assert (result.objects, result.decoding.min_size) == (2, 31)
     assert segment(image, model=model, axes="ZYX", decoding=decoding.replace(min_size=13)).max() == 3
     assert segment(image[1], model=model).max() == 2
+
+
+def test_a_model_that_usually_looks_along_three_axes_takes_a_plane_as_one() -> None:
+    image, model = stack(20, 24), make_model()
+    model = replace(model, card=model.card.replace(decoding=DecodingConfig(min_size=16, three_axes=True)))
+    job = run(from_array(image, name="plane"), model=model)
+    notes = [event.message for event in list(job) if isinstance(event, Note)]
+    assert notes[0].startswith("plane: no Z axis (axes YX), so segmented as a plane")
+    np.testing.assert_array_equal(segment(image, model=model) > 0, image > 500)  # 16 px, not voxels
+    movie = segment(np.stack([image, image]), model=model, axes="TYX")
+    assert movie.max() == 4
+    events = run(from_array(stack(6, 20, 24), axes="ZYX"), model=model)
+    assert not any("plane" in getattr(event, "message", "") for event in events)
 
 
 def test_nobody_is_told_to_join_planes_that_are_joined() -> None:

@@ -194,6 +194,11 @@ def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> 
         told.append(
             "planes are segmented one by one, a cell has a number in each; --link or --three-axes makes 3D cells"
         )
+    if decoding.three_axes and source.sizes["Z"] == 1:
+        told.append(
+            f"no Z axis (axes {source.axes.letters}), so segmented as a plane, though '{model.card.name}' usually "
+            "looks along three axes; give its axes with --axes if it is a volume"
+        )
     if how := diameters.sentence(model.card, diameter=diameter_in(decoding)):
         told.append(how)
     for text in told:

@@ -14,13 +14,16 @@ from napari_unetseg.tasks.model import Model
 def model_for(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> Model:
     """Return the model as it is run on `source`: with `decoding.three_axes` a 3D one, made of the 2D one.
 
-    A model that this has returned stays as it is. Raises `InputError` for 3D models and images without Z.
+    A model that this has returned stays as it is, and so does one of whose own settings three axes are where the image
+    has no Z: a plane is segmented as such. Raises `InputError` for 3D models, and where others are asked for that.
     """
     if not decoding.three_axes or isinstance(model.network, ThreeAxes):
         return model
     if model.card.network.ndim == 3:
         raise InputError(f"'{model.card.name}' is a 3D model and sees volumes already; leave --three-axes out")
     if source.sizes["Z"] == 1:
+        if model.card.decoding.three_axes:
+            return model
         raise InputError(
             f"{source.name}: --three-axes is for volumes, and the image has no Z axis (axes {source.axes.letters}); "
             "give its axes with --axes, or leave --three-axes out"
