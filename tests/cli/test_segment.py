@@ -65,6 +65,9 @@ def test_three_axes_make_cells_of_a_stack_and_exclude_linking(run, model, draw):
     result = run("segment", "stack.tif", "-o", "both", "-m", model, "--three-axes", "--link")
     assert result.code == 2
     assert "exclude each other" in result.err
+    result = run("segment", "stack.tif", "-o", "alone", "-m", model, "--z-step", 2)
+    assert result.code == 2
+    assert "--z-step 2 is for --three-axes" in result.err
     result = run("segment", "stack.tif", "-o", "flat", "-m", model, "--three-axes", "--axes", "CYX", "--channel", 0)
     assert result.code == 1
     assert "no Z axis" in result.err

@@ -90,6 +90,11 @@ def test_what_makes_no_sense_is_refused() -> None:
         segment(stack(3, 20, 24), model=make_model(ndim=3), axes="ZYX", decoding=THREE)
     with pytest.raises(InputError, match="no Z axis"):
         segment(stack(20, 24), model=make_model(), decoding=THREE)
+    with pytest.raises(InputError, match="is for --three-axes"):
+        segment(stack(3, 20, 24), model=make_model(), axes="ZYX", decoding=DecodingConfig(z_step=2))
+    own = make_model()
+    own = replace(own, card=own.card.replace(decoding=THREE.replace(z_step=2)))
+    segment(stack(3, 20, 24), model=own, axes="ZYX", decoding=own.card.decoding.replace(three_axes=False))
     with pytest.raises(ValueError, match="exclude each other"):
         THREE.replace(link_slices=True)
 

@@ -486,6 +486,9 @@ def test_three_axes_that_make_no_sense_are_said_before_a_run(viewer, open_dock, 
     assert not dock.run.isEnabled()
     dock.decoding._fields["three_axes"].native.setChecked(False)
     qtbot.waitUntil(dock.run.isEnabled, timeout=WAIT)
+    dock.decoding.set_value(DecodingConfig(z_step=2))
+    qtbot.waitUntil(lambda: "'Z step' 2 is for 'Three axes'" in dock.forecast.text(), timeout=WAIT)
+    assert not dock.run.isEnabled()
 
 
 def test_a_model_that_usually_looks_along_three_axes_takes_a_plane_as_one(
