@@ -22,18 +22,6 @@ SUMMARY = {
     "mean_class_accuracy": "mean class accuracy",
 }
 
-
-CLASS_SUMMARY = {
-    "foreground_iou": "mean IoU, without background",
-    "mean_iou": "mean IoU, all classes",
-    "fw_iou": "frequency-weighted IoU",
-    "pixel_error": "pixel error",
-    "pixel_accuracy": "pixel accuracy",
-    "mean_class_accuracy": "mean class accuracy",
-    "rand_error": "adapted Rand error, regions",
-    "voi_split": "variation of information, split",
-    "voi_merged": "variation of information, merged",
-}
 COLUMNS = {
     "name": "image",
     "objects_truth": "true",
@@ -130,10 +118,10 @@ def score_table(scores: dict[str, Any]) -> str:
 def class_score_table(scores: dict[str, Any]) -> str:
     """Return the IoU of each class, then the summary scores."""
     from napari_unetseg.cli.table import table
+    from napari_unetseg.tasks.class_scores import named_scores
 
-    iou = [(f"IoU of class {number}", value) for number, value in enumerate(scores["iou"])]
-    summary = [(text, scores[key]) for key, text in CLASS_SUMMARY.items() if scores[key] is not None]
-    return table([*iou, *summary], head=("score", "value"))
+    rows = [(score.name, score.value) for score in named_scores(scores)]
+    return table(rows, head=("score", "value"))
 
 
 def per_image_table(entries: list[dict[str, Any]], *, semantic: bool = False) -> str:
