@@ -50,9 +50,14 @@ def evaluate(
         ),
     ],
     semantic: Annotated[
-        bool,
-        typer.Option("--semantic", help="The labels are classes: one number wherever a class is."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--semantic/--objects",
+            help="Labels are classes, one number wherever a class is; or objects. "
+            "[default: classes where a table that 'segment' wrote beside PREDICTED says so, else objects]",
+            show_default=False,
+        ),
+    ] = None,
     axes: AxesOption = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Also draw the scores.")] = None,
     as_json: JsonFlag = False,
@@ -60,10 +65,12 @@ def evaluate(
 ) -> None:
     """Score predicted labels against the truth: matched objects (AP, F1, PQ, SEG) and pixels (Dice, IoU).
 
-    With --semantic: IoU of each class, the share of wrong pixels, and of two classes the errors of the regions of
-    background (adapted Rand error, variation of information).
+    Of classes: IoU of each, the share of wrong pixels, and of two classes the errors of the regions of background
+    (adapted Rand error, variation of information).
     """
     with reporting(as_json=as_json, verbose=verbose) as report:
+        _check_paths(predicted, truth)
+        semantic = _holds_classes(predicted, truth, report=report) if semantic is None else semantic
         _check_plot(plot, semantic=semantic)
         scores, failed = _score(predicted, truth, semantic=semantic, axes=axes, report=report)
         if scores["per_image"]:
@@ -77,17 +84,31 @@ def evaluate(
         report.finish({**scores, "failed": failed, "notes": report.notes}, failed=len(failed))
 
 
+def _check_paths(*paths: Path) -> None:
+    from napari_unetseg.schema.errors import InputError
+
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file or folder; check the path")
+
+
+def _holds_classes(predicted: Path, truth: Path, *, report: Report) -> bool:
+    """Tell by the tables beside the labels whether they are classes, and say so."""
+    from napari_unetseg.tasks.meaning import holds_classes
+
+    found = holds_classes(predicted, truth)
+    if found:
+        report.note(f"{predicted}: scored as classes, as the table beside the labels says; pass --objects to change")
+    return found
+
+
 def _score(
     predicted: Path, truth: Path, *, semantic: bool, axes: str | None, report: Report
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
     from napari_unetseg.cli.progress import drive
-    from napari_unetseg.schema.errors import InputError
     from napari_unetseg.schema.events import Event, ItemDone
     from napari_unetseg.tasks.evaluate import evaluate_files
 
-    for path in (predicted, truth):
-        if not path.exists():
-            raise InputError(f"{path}: there is no such file or folder; check the path")
     failed: list[dict[str, str]] = []
 
     def watch(event: Event) -> None:
@@ -103,7 +124,7 @@ def _check_plot(plot: Path | None, *, semantic: bool) -> None:
     from napari_unetseg.schema.errors import InputError
 
     if plot is not None and semantic:
-        raise InputError("--plot draws the scores of objects, which --semantic has none of; leave one of them out")
+        raise InputError("--plot draws the scores of objects, and these labels are classes; leave --plot out")
 
 
 def score_table(scores: dict[str, Any]) -> str:

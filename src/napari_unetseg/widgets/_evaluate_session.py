@@ -41,8 +41,7 @@ class Result:
 
     def named_scores(self) -> list[NamedScore]:
         """Return the scores of classes in words; their names are those of the model that found them."""
-        names = self.labels.metadata.get(_layers.METADATA, {}).get("classes", ())
-        return named_scores(self.comparison.scores, names=names)
+        return named_scores(self.comparison.scores, names=_layers.class_names(self.labels))
 
 
 class EvaluateSession(Session):

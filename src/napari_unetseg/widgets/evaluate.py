@@ -20,7 +20,6 @@ from napari_unetseg.widgets._evaluate_session import EvaluateSession, Result
 from napari_unetseg.widgets._label_axes import AxesChoice
 from napari_unetseg.widgets._layer_choice import LayerChoice
 from napari_unetseg.widgets._meaning import CLASSES, OBJECTS, ROW, MeaningChoice
-from napari_unetseg.widgets._segment_result import CLASSES as CLASS_ROLE
 from napari_unetseg.widgets._segment_result import ROLE
 from napari_unetseg.widgets._session import session_of
 
@@ -196,7 +195,9 @@ def _is_compared(layer: Layer) -> bool:
 
 def _meant(layer: Layer) -> str:
     """Return what one of our results is known to hold, as `MeaningChoice` says it; nothing for other labels."""
-    return {ROLE: OBJECTS, CLASS_ROLE: CLASSES}.get(_layers.role_of(layer), "")
+    if _layers.class_names(layer):
+        return CLASSES
+    return OBJECTS if _layers.role_of(layer) == ROLE else ""
 
 
 def _pixels_right(comparison: ClassComparison) -> str:
