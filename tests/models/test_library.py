@@ -155,3 +155,7 @@ def test_a_new_model_needs_a_free_name(shelf, model, name):
     library.check_new_name("cells 2")
     with pytest.raises(ModelFileError, match=r"cannot name a model|already; choose another name"):
         library.check_new_name(name)
+
+
+def test_the_default_model_comes_first():
+    assert next(iter(library.bundled())) == library.DEFAULT

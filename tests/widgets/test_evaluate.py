@@ -10,6 +10,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
+from napari_unetseg.schema.words import decimal
 from napari_unetseg.tasks.class_scores import named_scores
 from napari_unetseg.tasks.evaluate import evaluate, evaluate_series
 from napari_unetseg.widgets._camera import camera_of
@@ -201,9 +202,9 @@ def test_classes_are_scored_as_on_the_command_line(of_classes, viewer, qtbot):
     run(dock, qtbot)
     scores = evaluate(*class_maps(), is_semantic=True)
     assert dock.session.result.comparison.scores == scores
-    assert rows(dock) == [(score.name, f"{score.value:.3f}") for score in named_scores(scores)]
+    assert rows(dock) == [(score.name, decimal(score.value)) for score in named_scores(scores)]
     shown = dict(rows(dock))
-    assert (shown["IoU of class 1"], shown["pixel error"]) == ("0.750", "0.008")
+    assert (shown["IoU of class 1"], shown["pixel error"]) == ("0.750", "0.00806")
     assert float(shown["variation of information, merged"]) > 0.5
     assert float(shown["variation of information, split"]) == 0
     assert all(dock.classes.item(row, column).toolTip() for row in range(dock.classes.rowCount()) for column in (0, 1))

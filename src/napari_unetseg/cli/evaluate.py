@@ -37,6 +37,9 @@ CLASS_COLUMNS = {
     "pixel_error": "pixel error",
     "foreground_iou": "mean IoU",
     "rand_error": "Rand error",
+    "warping_error": "warping error",
+    "splits": "splits",
+    "mergers": "mergers",
 }
 
 
@@ -66,7 +69,7 @@ def evaluate(
     """Score predicted labels against the truth: matched objects (AP, F1, PQ, SEG) and pixels (Dice, IoU).
 
     Of classes: IoU of each, the share of wrong pixels, and of two classes the errors of the regions of background
-    (adapted Rand error, variation of information).
+    (adapted Rand error, variation of information, warping error).
     """
     with reporting(as_json=as_json, verbose=verbose) as report:
         _check_paths(predicted, truth)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from napari_unetseg.schema.words import decimal
+
 WIDTH = 96  # characters of a text in a table
 
 
@@ -32,7 +34,7 @@ def _text(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+        return decimal(value)
     return str(value)
 
 

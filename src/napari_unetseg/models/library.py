@@ -13,14 +13,17 @@ from napari_unetseg.models import disk, file
 from napari_unetseg.schema.errors import ModelFileError
 
 SUFFIX = ".safetensors"
+DEFAULT = "nuclei"
+"""The bundled model that is taken where none is named."""
 _CHECKPOINT = f".checkpoint{SUFFIX}"
 _preferred: dict[str, Path | None] = {"folder": None}
 _NAME = re.compile(r"\w[\w .+\-]{0,99}(?<![ .])")
 
 
 def bundled() -> dict[str, Path]:
-    """Return the models that come with the package."""
-    return _models_in(Path(str(resources.files("napari_unetseg") / "data")))
+    """Return the models that come with the package, first the default one."""
+    models = _models_in(Path(str(resources.files("napari_unetseg") / "data")))
+    return dict(sorted(models.items(), key=lambda entry: entry[0] != DEFAULT))
 
 
 def user_folder() -> Path:

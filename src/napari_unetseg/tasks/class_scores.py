@@ -32,6 +32,16 @@ SCORES = {
         "variation of information, merged",
         f"Bits by which several true regions have become one; 0 if none have. Of {REGIONS}",
     ),
+    "warping_error": (
+        "warping error",
+        f"Share of pixels that are wrong even if every border may be shifted and be of any thickness. Of {REGIONS}",
+    ),
+    "split_merge_error": (
+        "warping error, splits and mergers",
+        f"The same of the pixels alone that split a region or merge some, without specks and holes. Of {REGIONS}",
+    ),
+    "splits": ("splits in an image", f"How many pieces too many borders cut regions into. Of {REGIONS}"),
+    "mergers": ("mergers in an image", f"How many regions too few gaps in borders leave. Of {REGIONS}"),
 }
 IOU = "Pixels that have the class in both, over pixels that have it in either; none where no pixel has it"
 

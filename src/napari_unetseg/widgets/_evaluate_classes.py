@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from napari_unetseg.schema.words import decimal
 from napari_unetseg.tasks.class_scores import NamedScore
 
 ROW = 22  # px
@@ -33,7 +34,7 @@ class ClassScores(QTableWidget):
         self.setRowCount(len(scores))
         for row, score in enumerate(scores):
             name = QTableWidgetItem(score.name)
-            value = QTableWidgetItem("–" if score.value is None else f"{score.value:.3f}")
+            value = QTableWidgetItem("–" if score.value is None else decimal(score.value))
             value.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             for column, item in enumerate((name, value)):
                 item.setToolTip(score.meaning)
