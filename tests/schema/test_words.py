@@ -45,7 +45,8 @@ def test_durations_are_as_people_say_them(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "0.000"), (0.00123, "0.00123"), (0.9124, "0.912"), (-0.5, "-0.500"), (12.34, "12.3")]
+    ("value", "text"),
+    [(0.0, "0.000"), (-1e-16, "0.000"), (0.00123, "0.00123"), (0.9124, "0.912"), (-0.5, "-0.500"), (12.34, "12.3")],
 )
 def test_small_numbers_keep_their_digits(value: float, text: str) -> None:
     assert decimal(value) == text

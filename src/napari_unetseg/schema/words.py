@@ -11,6 +11,8 @@ def counted(number: float, noun: str, plural: str = "") -> str:
 
 def decimal(value: float) -> str:
     """Return a score or size as tables show it: "0.912", "0.00123", "12.3"."""
+    if abs(value) < 1e-9:
+        value = 0.0  # what rounding leaves
     if 0 < abs(value) < 0.01:
         return f"{value:.3g}"  # such as the share of pixels in which topology is wrong
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
