@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +30,8 @@ class Comparison:
 
 def compare(predicted: Any, truth: Any, *, has_time: bool) -> Generator[Event, None, Comparison]:
     """Compare labels with the truth, as a whole ([Z,] Y, X) or frame by frame (T, [Z,] Y, X); lazy arrays welcome."""
-    if predicted.shape != truth.shape:
-        raise InputError(
-            f"labels of shape {predicted.shape} and truth of shape {truth.shape} differ; choose maps of one image"
-        )
+    frames = frames_of(predicted, truth, has_time=has_time)
     errors = np.zeros(truth.shape, np.uint8)
-    frames: list[tuple[int, ...]] = [(t,) for t in range(truth.shape[0])] if has_time else [()]
     scores, tables = [], []
     yield TileDone(0, len(frames))
     for done, frame in enumerate(frames, start=1):
@@ -50,7 +46,21 @@ def compare(predicted: Any, truth: Any, *, has_time: bool) -> Generator[Event, N
             table.insert(0, "t", frame[0])
         tables.append(table)
         yield TileDone(done, len(frames))
-    names = [f"frame {frame[0]}" for frame in frames] if has_time else None
     table = pd.concat(tables, ignore_index=True)
     pixels = sum((one.histogram for one in scores), np.zeros((2, 2), np.int64))
-    return Comparison(metrics.summarize(scores, names), table, errors, mistakes.count_mistakes(table), pixels)
+    summary = metrics.summarize(scores, names_of(frames))
+    return Comparison(summary, table, errors, mistakes.count_mistakes(table), pixels)
+
+
+def frames_of(predicted: Any, truth: Any, *, has_time: bool) -> list[tuple[int, ...]]:
+    """Return the index of each frame of two maps, which must be alike in size: time points, or one of everything."""
+    if predicted.shape != truth.shape:
+        raise InputError(
+            f"labels of shape {predicted.shape} and truth of shape {truth.shape} differ; choose maps of one image"
+        )
+    return [(t,) for t in range(truth.shape[0])] if has_time else [()]
+
+
+def names_of(frames: Sequence[tuple[int, ...]]) -> list[str] | None:
+    """Return what frames are called; none where they are no time points."""
+    return [f"frame {index}" for (index,) in frames] if any(frames) else None
