@@ -57,7 +57,11 @@ def main() -> None:
 
 def pooled(sets: list[str], part: str, *, channels: int) -> list[Sample]:
     """Load a part of several data sets, in grey where the network reads one channel."""
-    return [_with_channels(sample, channels) for name in (sets if part == "train" else dict.fromkeys(sets)) for sample in samples(name, part)]
+    return [
+        _with_channels(sample, channels)
+        for name in (sets if part == "train" else dict.fromkeys(sets))
+        for sample in samples(name, part)
+    ]
 
 
 def _with_channels(sample: Sample, channels: int) -> Sample:

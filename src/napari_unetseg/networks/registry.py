@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from typing import Any
+
 import torch
+from pydantic import ValidationError
 
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.unet import UNet
@@ -11,14 +15,36 @@ from napari_unetseg.schema.errors import InputError
 
 __all__ = ["Network", "build", "describe", "divisor", "names"]
 
+_SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {"unet": UNet}
 
 
 def build(config: NetworkConfig) -> Network:
     """Return a freshly initialised network of the architecture that `config` names."""
     if config.architecture not in _ARCHITECTURES:
-        raise InputError(f"unknown architecture '{config.architecture}'; known: {', '.join(names())}")
-    return _ARCHITECTURES[config.architecture](config)
+        close = difflib.get_close_matches(config.architecture, names(), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise InputError(f"unknown architecture '{config.architecture}'; known: {', '.join(names())}{hint}")
+    kind = _ARCHITECTURES[config.architecture]
+    _check(kind, config)
+    return kind(config)
+
+
+def _check(kind: type[Network], config: NetworkConfig) -> None:
+    """Refuse what this architecture would not heed."""
+    name = config.architecture
+    if config.ndim not in kind.dimensions:
+        only = " and ".join(f"{ndim}D" for ndim in kind.dimensions)
+        raise InputError(f"the network '{name}' is for {only} only, not {config.ndim}D; choose another, such as unet")
+    for field in _SHARED:
+        if field not in kind.takes and getattr(config, field) != NetworkConfig.model_fields[field].default:
+            raise InputError(f"the network '{name}' has no setting '{field}'; leave it out")
+    try:
+        kind.Settings.model_validate(config.settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where, known = ".".join(map(str, first["loc"])), ", ".join(kind.Settings.model_fields) or "none"
+        raise InputError(f"network '{name}', setting '{where}': {first['msg']}; its settings: {known}") from None
 
 
 def names() -> list[str]:
@@ -26,17 +52,28 @@ def names() -> list[str]:
     return sorted(_ARCHITECTURES)
 
 
-def describe() -> list[dict[str, str | int]]:
-    """Say of each architecture what it is, where it comes from, and how many parameters it has by default."""
-    return [
-        {
-            "name": name,
-            "summary": _ARCHITECTURES[name].summary,
-            "reference": _ARCHITECTURES[name].reference,
-            "parameters": _parameters(NetworkConfig(architecture=name)),
-        }
-        for name in names()
-    ]
+def describe() -> list[dict[str, Any]]:
+    """Say of each architecture what it is and where it comes from, its parameters by default and as published, ...
+
+    ... which dimensions and settings it has, and whether its tiles are exact.
+    """
+    return [_describe(name, _ARCHITECTURES[name]) for name in names()]
+
+
+def _describe(name: str, kind: type[Network]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "summary": kind.summary,
+        "reference": kind.reference,
+        "parameters": _parameters(NetworkConfig(architecture=name)),
+        "published_width": kind.published_width,
+        "published_parameters": _parameters(NetworkConfig(architecture=name, width=kind.published_width)),
+        "dimensions": list(kind.dimensions),
+        "is_tile_exact": kind.is_tile_exact,
+        "output_stride": kind.output_stride,
+        "least_batch": kind.least_batch,
+        "settings": sorted(kind.takes) + list(kind.Settings.model_fields),
+    }
 
 
 def divisor(config: NetworkConfig) -> tuple[int, ...]:

@@ -30,6 +30,8 @@ class UNet(Network):
 
     summary: ClassVar[str] = "Encoder and decoder with skips at every resolution; exact in tiles, 2D and 3D."
     reference: ClassVar[str] = "Ronneberger, Fischer, Brox 2015, arXiv:1505.04597; Cicek et al. 2016, arXiv:1606.06650"
+    takes: ClassVar[frozenset[str]] = frozenset({"depth", "padding", "norm", "dropout", "flat_levels"})
+    dimensions: ClassVar[tuple[int, ...]] = (2, 3)
     is_tile_exact = True
 
     def __init__(self, config: NetworkConfig) -> None:

@@ -105,6 +105,11 @@ def run(
     yield from map(Note, filter(None, (matched.note, how)))
     recipe = fit_classes(recipe, [sample.labels for sample in (*training, *held)])
     network = registry.build(recipe.network)
+    if recipe.batch < network.least_batch:
+        raise InputError(
+            f"the network '{recipe.network.architecture}' learns from batches of {network.least_batch} or more, got "
+            f"{recipe.batch}; use a larger batch"
+        )
     if recipe.target.is_semantic:
         yield Note(f"learns {counted(recipe.target.class_count, 'class', 'classes')}, background included")
     elif recipe.fit_sizes:
