@@ -40,8 +40,12 @@ def test_a_deep_stem() -> None:
 
 @pytest.mark.parametrize(
     ("dilations", "first_stride", "edges"),
-    [((1, 1, 1, 1), 1, [24, 12, 6, 3]), ((1, 1, 1, 2), 1, [24, 12, 6, 6]), ((1, 1, 2, 4), 1, [24, 12, 12, 12])]
-    + [((1, 1, 1, 1), 2, [12, 6, 3, 2])],
+    [
+        ((1, 1, 1, 1), 1, [24, 12, 6, 3]),
+        ((1, 1, 1, 2), 1, [24, 12, 6, 6]),
+        ((1, 1, 2, 4), 1, [24, 12, 12, 12]),
+        ((1, 1, 1, 1), 2, [12, 6, 3, 2]),
+    ],
 )
 def test_strides(dilations: tuple[int, ...], first_stride: int, edges: list[int]) -> None:
     network = ResNet(1, name="resnet18", width=2, dilations=dilations, first_stride=first_stride)

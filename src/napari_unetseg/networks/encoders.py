@@ -69,7 +69,8 @@ def vgg16_stages(inputs: int, *, width: int, norm: bool, first_padding: int = 1)
 
     As published (3 inputs, width 64) they have 14,714,688 parameters, with BatchNorm 14,723,136.
     """
-    stages, channels = [], inputs
+    stages: list[nn.Module] = []
+    channels = inputs
     for count, outputs in zip(VGG16_STAGES, vgg16_widths(width), strict=True):
         layers: list[nn.Module] = []
         for _ in range(count):
@@ -125,7 +126,7 @@ class ResNet(nn.Module):
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         self.widths = tuple(expansion * width * 2**stage for stage in range(4))
         channels = 2 * width if deep_stem else width
-        stages = []
+        stages: list[nn.Module] = []
         for stage, (count, dilation) in enumerate(zip(plan.blocks, dilations, strict=True)):
             stride = first_stride if stage == 0 else 1 if dilation > 1 else 2
             layers = []
