@@ -1,7 +1,7 @@
 """Train a bundled model as its recipe says and write its log: python benchmarks/bundled.py NAME OUTPUT --minutes 60.
 
-`recipes/NAME.toml` names the data sets, the facts of the model card and whatever differs from the default recipe. The
-best of the checkpoints, by mean AP on the validation parts, is kept.
+`recipes/NAME.toml` names the data sets and how often each is drawn from, the facts of the model card and whatever
+differs from the default recipe. The best of the checkpoints, by mean AP on the validation parts, is kept.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import json
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 from datasets import samples
@@ -36,11 +37,12 @@ def main() -> None:
     told = tomllib.loads((RECIPES / f"{options.name}.toml").read_text(encoding="utf-8"))
     budget = {"minutes": options.minutes, "steps": options.steps}
     recipe = make_recipe([told.get("recipe", {}), budget], where=options.name)
+    channels, sets = recipe.network.in_channels, told["sets"]
     job = train.run(
-        pooled(told["sets"], "train", channels=recipe.network.in_channels),
+        [sample for name, times in sets.items() for sample in pooled([name], "train", channels=channels) * times],
         recipe=recipe,
         output=options.output,
-        validation=pooled(told["sets"], "val", channels=recipe.network.in_channels),
+        validation=pooled(sets, "val", channels=channels),
         start=load_model(options.start) if options.start else None,
         resume=options.resume,
         name=options.name,
@@ -55,13 +57,9 @@ def main() -> None:
                 log.flush()
 
 
-def pooled(sets: list[str], part: str, *, channels: int) -> list[Sample]:
+def pooled(sets: Iterable[str], part: str, *, channels: int) -> list[Sample]:
     """Load a part of several data sets, in grey where the network reads one channel."""
-    return [
-        _with_channels(sample, channels)
-        for name in (sets if part == "train" else dict.fromkeys(sets))
-        for sample in samples(name, part)
-    ]
+    return [_with_channels(sample, channels) for name in sets for sample in samples(name, part)]
 
 
 def _with_channels(sample: Sample, channels: int) -> Sample:

@@ -47,7 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     model = load_model(options.model)
     name, channels = model.card.name, len(model.card.channels)
-    sets = tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8"))["sets"]
+    sets = list(tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8"))["sets"])
     training = pooled(sets, "train", channels=channels)
     chosen = [training[index] for index in np.random.default_rng(0).permutation(len(training))[: options.images]]
     start = model.card.decoding
