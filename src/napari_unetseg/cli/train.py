@@ -253,16 +253,13 @@ def _run(
     names: tuple[str, ...],
     report: Report,
 ) -> ModelCard:
+    from napari_unetseg.cli.diary import Diary
     from napari_unetseg.cli.progress import drive
-    from napari_unetseg.schema.events import Saved
     from napari_unetseg.schema.words import counted
     from napari_unetseg.tasks import train as task
 
-    saved: set[Path] = set()
-
-    def remember(event: Event) -> None:
-        if isinstance(event, Saved):
-            saved.add(event.path)
+    diary = Diary(output, images=len(samples), batch=recipe.batch, resume=resume, is_kept=not report.rank)
+    saved = diary.saved
 
     def when_stopped() -> str:
         if not saved:
@@ -287,4 +284,6 @@ def _run(
         class_names=names,
         data=data,
     )
-    return drive(job, report=report, watch=remember)
+    card = drive(job, report=report, watch=diary.add)
+    diary.draw()
+    return card
