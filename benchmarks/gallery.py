@@ -27,6 +27,12 @@ from napari_unetseg.tasks.model import Model, load_model
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+PICTURES = {
+    "nuclei": "failures_nuclei.png",
+    "phase": "failures_phase.png",
+    "histology": "failures_histology.png",
+    "cells": "failures_cells.png",
+}
 SHOWN = 4  # images a model
 EDGE = 360  # of an image at most (px): what is larger is cut to the part with the most mistakes
 COLOURS = {"missed": (213, 94, 0), "spurious": (240, 228, 66), "merged": (86, 180, 233), "split": (214, 139, 187)}
@@ -54,7 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     for given in options.models:
         name, _, file = given.partition("=")
-        target = options.folder / f"failures_{name}.png"
+        target = options.folder / PICTURES[name]
         _draw(_failures(name, model=load_model(file or name)), target)
         print(target)
 

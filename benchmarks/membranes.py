@@ -2,8 +2,9 @@
 
 The cells between the membranes are learnt as objects, with the default recipe; or, with --classes, the membranes as a
 class. Measured on the validation sections are the pixel error of the membranes (their class, or what is not
-foreground), and of the cells, grown into the membranes, the adapted Rand error and the variation of information,
-over the pixels of true cells (Arganda-Carreras et al. 2015).
+foreground), the errors that are left when the true membranes are warped towards them, and of the cells, grown into
+the membranes, the adapted Rand error and the variation of information, over the pixels of true cells (Arganda-Carreras
+et al. 2015).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from report import publish
 from napari_unetseg.images import normalize
 from napari_unetseg.labels.decode import decode
 from napari_unetseg.labels.regions import region_errors, regions_of
+from napari_unetseg.labels.warping import warping_errors
 from napari_unetseg.schema.config import LossKind, Recipe, TargetConfig
 from napari_unetseg.schema.events import Validated
 from napari_unetseg.tasks import train
@@ -37,6 +39,10 @@ NAMES = {
     "rand_error": "adapted Rand error",
     "voi_split": "VOI split",
     "voi_merged": "VOI merged",
+    "warping_error": "warping error",
+    "split_merge_error": "of splits and mergers",
+    "splits": "splits",
+    "mergers": "mergers",
 }
 
 
@@ -62,6 +68,8 @@ def main() -> None:
                 if isinstance(event, Validated):
                     print(event, flush=True)
         model = load_model(options.model or path)
+    if model.card.training is not None:  # a model that was given had a recipe of its own
+        recipe = model.card.training.recipe
     sections = list(_sections(model))
     rows = [_errors(sections, model=model, threshold=number / 10) for number in range(1, 8)]
     facts = {"steps": recipe.steps} if recipe.steps else {"minutes": recipe.minutes}
@@ -110,11 +118,22 @@ def _errors(sections: Sequence[tuple[Sample, np.ndarray]], *, model: Model, thre
         cell = maps[0] if target.is_semantic else 1 - maps[0]
         is_cell = cell > threshold
         cells = regions_of(is_cell) if target.is_semantic else decode(maps, config=config, target=target)
-        pixel = float(np.mean(is_cell == _membranes(sample)))
-        errors.append({"pixel": pixel, **region_errors(cells, sample.labels)})
+        is_true_cell = ~_membranes(sample)
+        pixel = float(np.mean(is_cell != is_true_cell))
+        topology = warping_errors(_apart(cells), is_true_cell)
+        errors.append({"pixel": pixel, **region_errors(cells, sample.labels), **topology})
     return {"threshold": threshold} | {
         name: float(np.mean([error[key] for error in errors])) for key, name in NAMES.items()
     }
+
+
+def _apart(cells: np.ndarray) -> np.ndarray:
+    """Return where cells are, with a line between those that touch."""
+    is_cell = cells > 0
+    for axis in (0, 1):
+        here, there = np.moveaxis(is_cell, axis, 0)[:-1], np.moveaxis(cells, axis, 0)
+        here &= (there[1:] == there[:-1]) | (there[1:] == 0)
+    return is_cell
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MAKERS = [ROOT / "docs" / "screenshots.py", ROOT / "benchmarks" / "picture.py"]
+MAKERS = [ROOT / "docs" / "screenshots.py", ROOT / "benchmarks" / "picture.py", ROOT / "benchmarks" / "gallery.py"]
 PICTURES = sorted(
     {
         (page.parent / target).resolve()

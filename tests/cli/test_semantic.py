@@ -77,6 +77,11 @@ def test_masks_of_8_bits_need_no_number_of_classes_and_regions_are_scored(run, m
     scores = run("evaluate", "out", classes, "--semantic", "--json").json
     assert scores["classes"] == 2
     assert all(scores[key] is not None for key in ("rand_error", "voi_split", "voi_merged"))
+    assert 0 < scores["split_merge_error"] <= scores["warping_error"] < 1
+    assert {"warping_error", "split_merge_error", "splits", "mergers"} <= scores["per_image"][0].keys()
+    told = run("evaluate", "out", classes, "--semantic").out
+    assert "warping error, splits and mergers" in told
+    assert "mergers in an image" in told
 
 
 @pytest.mark.parametrize(

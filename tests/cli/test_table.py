@@ -18,6 +18,11 @@ def test_words_to_the_left_numbers_to_the_right():
     ]
 
 
+def test_a_small_number_is_not_rounded_away():
+    rows = table([("a", 0.000353), ("b", 0.0)], head=("file", "score")).split("\n")[2:]
+    assert rows == ["a     0.000353", "b        0.000"]
+
+
 def test_no_rows_give_the_head():
     assert table([], head=("file", "n")) == "file  n\n----  -"
 

@@ -18,6 +18,7 @@ def test_every_class_is_scored_and_ignored_pixels_are_not() -> None:
     assert scores["foreground_iou"] == pytest.approx(1 / 3)
     assert scores["pixel_error"] == pytest.approx(2 / 7)
     assert scores["rand_error"] is None  # regions are those of two classes
+    assert scores["warping_error"] is None
     assert scores["classes"] == 3
 
 
@@ -36,6 +37,28 @@ def test_regions_of_two_classes_are_scored_as_means_over_images() -> None:
     scores = summarize_classes([score_classes(truth, truth), merged])
     assert scores["rand_error"] == pytest.approx(merged.regions["rand_error"] / 2)
     assert scores["voi_merged"] == pytest.approx(0.5)
+
+
+def test_warping_is_scored_as_means_over_images_if_it_was_measured() -> None:
+    truth = np.zeros((8, 9), int)
+    truth[:, 4] = 1
+    pairs = [(truth, truth), (np.zeros_like(truth), truth)]
+    scores = summarize_classes([score_classes(*pair) for pair in pairs])
+    assert [row["warping_error"] for row in scores["per_image"]] == [0, 8 / 72]
+    assert (scores["warping_error"], scores["split_merge_error"]) == (4 / 72, 4 / 72)
+    assert (scores["splits"], scores["mergers"]) == (0, 0.5)
+    scores = summarize_classes([score_classes(*pair, has_warping=False) for pair in pairs])
+    assert (scores["warping_error"], scores["mergers"]) == (None, None)
+    assert scores["rand_error"] > 0
+
+
+def test_pixels_that_nobody_knows_are_not_warped() -> None:
+    truth, found = np.zeros((8, 9), int), np.zeros((8, 9), int)
+    truth[:, 4] = -1
+    truth[3, 4] = 1
+    assert score_classes(found, truth).regions["warping_error"] == 1 / 65
+    truth[3, 4] = -1
+    assert score_classes(found, truth).regions["warping_error"] == 0
 
 
 def test_where_there_is_nothing_to_find_nothing_is_wrong() -> None:

@@ -33,6 +33,10 @@ CLASS_SUMMARY = {
     "rand_error": "adapted Rand error, regions",
     "voi_split": "variation of information, split",
     "voi_merged": "variation of information, merged",
+    "warping_error": "warping error",
+    "split_merge_error": "warping error, splits and mergers",
+    "splits": "splits in an image",
+    "mergers": "mergers in an image",
 }
 COLUMNS = {
     "name": "image",
@@ -49,6 +53,9 @@ CLASS_COLUMNS = {
     "pixel_error": "pixel error",
     "foreground_iou": "mean IoU",
     "rand_error": "Rand error",
+    "warping_error": "warping error",
+    "splits": "splits",
+    "mergers": "mergers",
 }
 
 
@@ -73,7 +80,7 @@ def evaluate(
     """Score predicted labels against the truth: matched objects (AP, F1, PQ, SEG) and pixels (Dice, IoU).
 
     With --semantic: IoU of each class, the share of wrong pixels, and of two classes the errors of the regions of
-    background (adapted Rand error, variation of information).
+    background (adapted Rand error, variation of information, warping error).
     """
     with reporting(as_json=as_json, verbose=verbose) as report:
         _check_plot(plot, semantic=semantic)

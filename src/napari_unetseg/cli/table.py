@@ -32,6 +32,8 @@ def _text(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
+        if 0 < abs(value) < 0.01:
+            return f"{value:.3g}"  # such as the share of pixels in which topology is wrong
         return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
     return str(value)
 

@@ -1,4 +1,4 @@
-"""Score maps of classes against the truth: IoU of each class, wrong pixels, and the regions that two classes make."""
+"""Score maps of classes against the truth: IoU of each class, wrong pixels, and the cells that two classes make."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from napari_unetseg.labels.classes import as_classes
 from napari_unetseg.labels.confusion import confusion_scores
 from napari_unetseg.labels.ids import IGNORE
 from napari_unetseg.labels.regions import region_errors, regions_of
+from napari_unetseg.labels.warping import warping_errors
 from napari_unetseg.schema.config import MAX_CLASSES
 from napari_unetseg.schema.errors import InputError
 
 REGIONS = ("rand_error", "voi_split", "voi_merged")
+WARPING = ("warping_error", "split_merge_error", "splits", "mergers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,13 @@ class ClassScores:
     regions: dict[str, float]
 
 
-def score_classes(predicted: NDArray[Any], truth: NDArray[Any], *, count: int | None = None) -> ClassScores:
+def score_classes(
+    predicted: NDArray[Any], truth: NDArray[Any], *, count: int | None = None, has_warping: bool = True
+) -> ClassScores:
     """Compare a map of classes ([Z,] Y, X) with its truth; pixels where the truth is -1 count for nothing.
 
-    `count` is the number of classes; none: as many as the two hold.
+    `count` is the number of classes; none: as many as the two hold. Without `has_warping` the errors that are left when
+    the truth is warped are not measured, which takes as long as all the rest.
     """
     if predicted.shape != truth.shape:
         raise InputError(
@@ -44,7 +49,10 @@ def score_classes(predicted: NDArray[Any], truth: NDArray[Any], *, count: int | 
     is_known = wanted != IGNORE
     pairs = wanted[is_known].astype(np.int64) * count + found[is_known]
     histogram = np.bincount(pairs, minlength=count**2).reshape(count, count)
-    return ClassScores(histogram, region_errors(regions_of(found == 0), regions_of(wanted == 0)) if count == 2 else {})
+    regions = region_errors(regions_of(found == 0), regions_of(wanted == 0)) if count == 2 else {}
+    if count == 2 and has_warping:
+        regions |= warping_errors(found == 0, wanted == 0, known=is_known)
+    return ClassScores(histogram, regions)
 
 
 def summarize_classes(scores: Sequence[ClassScores], names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -58,8 +66,10 @@ def summarize_classes(scores: Sequence[ClassScores], names: Sequence[str] | None
     histogram = np.zeros((count, count), np.int64)
     for image in scores:
         histogram[: len(image.histogram), : len(image.histogram)] += image.histogram
-    has_regions = bool(scores) and count == 2
-    regions = {key: [image.regions[key] for image in scores] if has_regions else [] for key in REGIONS}
+    regions = {
+        key: [image.regions[key] for image in scores if count == 2 and key in image.regions]
+        for key in (*REGIONS, *WARPING)
+    }
     return {
         "images": len(scores),
         "classes": count,

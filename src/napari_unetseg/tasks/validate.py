@@ -45,7 +45,8 @@ def validate(network: Network, *, held: list[Sample], recipe: Recipe) -> Generat
             classes = make_targets(truth, config=recipe.target, unlabelled_is_background=False).classes
             truth = np.where(classes == IGNORE, IGNORE, truth)  # nobody knows what is right there
         if is_semantic:
-            class_scores.append(score_classes(found, truth, count=recipe.target.class_count))
+            count = recipe.target.class_count
+            class_scores.append(score_classes(found, truth, count=count, has_warping=False))
         else:
             scores.append(metrics.score(found, truth))
     return summarize_classes(class_scores) if is_semantic else metrics.summarize(scores)
