@@ -133,7 +133,7 @@ def train(
         output = _check_output(output, resume=resume, overwrite=overwrite)
         settings = RecipeLayers(given, file=recipe, patch=patch)
         model = _load_start(start)
-        job = _reading(
+        job = reading(
             images,
             labels,
             settings.recipe(model),
@@ -210,7 +210,7 @@ def _load_start(name: str | None) -> Model | None:
     return load_model(name)
 
 
-def _reading(
+def reading(
     images: Path,
     labels: Path,
     recipe: Recipe,
@@ -220,6 +220,7 @@ def _reading(
     in_channels: int | None,
     three_axes: bool,
 ) -> Generator[Event, None, list[Sample]]:
+    """Return the job that reads images with their labels, checking first that they are there."""
     from napari_unetseg.cli.settings import channel_list
     from napari_unetseg.schema.errors import InputError
     from napari_unetseg.tasks.loading import read_samples

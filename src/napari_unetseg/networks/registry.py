@@ -21,13 +21,18 @@ _ARCHITECTURES: dict[str, type[Network]] = {"unet": UNet}
 
 def build(config: NetworkConfig) -> Network:
     """Return a freshly initialised network of the architecture that `config` names."""
-    if config.architecture not in _ARCHITECTURES:
-        close = difflib.get_close_matches(config.architecture, names(), n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise InputError(f"unknown architecture '{config.architecture}'; known: {', '.join(names())}{hint}")
+    check_name(config.architecture)
     kind = _ARCHITECTURES[config.architecture]
     _check(kind, config)
     return kind(config)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no architecture has, and tell the nearest."""
+    if name not in _ARCHITECTURES:
+        close = difflib.get_close_matches(name, names(), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise InputError(f"unknown architecture '{name}'; known: {', '.join(names())}{hint}")
 
 
 def _check(kind: type[Network], config: NetworkConfig) -> None:
