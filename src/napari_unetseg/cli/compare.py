@@ -85,7 +85,7 @@ def _chosen(text: str) -> list[str]:
     wanted = [name.strip() for name in text.split(",") if name.strip()]
     chosen = registry.names() if wanted in ([], ["all"]) else list(dict.fromkeys(wanted))
     for name in chosen:
-        registry.check_name(name)
+        registry.kind_of(name)
     return chosen
 
 

@@ -21,18 +21,18 @@ _ARCHITECTURES: dict[str, type[Network]] = {"unet": UNet}
 
 def build(config: NetworkConfig) -> Network:
     """Return a freshly initialised network of the architecture that `config` names."""
-    check_name(config.architecture)
-    kind = _ARCHITECTURES[config.architecture]
+    kind = kind_of(config.architecture)
     _check(kind, config)
     return kind(config)
 
 
-def check_name(name: str) -> None:
-    """Refuse a name that no architecture has, and tell the nearest."""
+def kind_of(name: str) -> type[Network]:
+    """Return the class of an architecture, which says what it is and takes; a wrong name is told the nearest."""
     if name not in _ARCHITECTURES:
         close = difflib.get_close_matches(name, names(), n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         raise InputError(f"unknown architecture '{name}'; known: {', '.join(names())}{hint}")
+    return _ARCHITECTURES[name]
 
 
 def _check(kind: type[Network], config: NetworkConfig) -> None:
@@ -58,10 +58,7 @@ def names() -> list[str]:
 
 
 def describe() -> list[dict[str, Any]]:
-    """Say of each architecture what it is and where it comes from, its parameters by default and as published, ...
-
-    ... which dimensions and settings it has, and whether its tiles are exact.
-    """
+    """Say of each architecture what it is, where it comes from, its parameters, and what it can do and be set to."""
     return [_describe(name, _ARCHITECTURES[name]) for name in names()]
 
 
