@@ -34,7 +34,7 @@ def score_model(model: Model, held: Sequence[Sample], **decoding: Any) -> dict[s
 
 def segmented(model: Model, held: Sequence[Sample], **decoding: Any) -> Iterator[tuple[Sample, np.ndarray]]:
     """Yield each image with the labels that the model gives, with changes of its decoding."""
-    config = sized(model.card.decoding.replace(**decoding), card=model.card)
+    config = sized(model.card.decoding.replace(**decoding), card=model.card, network=model.network)
     predictor = scaled(predictor_of(model, decoding=config), model=model, decoding=config)
     for sample in held:
         stretch = sample.stretch or normalize.measure([sample.image], config=model.card.normalization)

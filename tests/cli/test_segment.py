@@ -65,6 +65,9 @@ def test_three_axes_make_cells_of_a_stack_and_exclude_linking(run, model, draw):
     result = run("segment", "stack.tif", "-o", "both", "-m", model, "--three-axes", "--link")
     assert result.code == 2
     assert "exclude each other" in result.err
+    result = run("segment", "stack.tif", "-o", "alone", "-m", model, "--z-step", 2)
+    assert result.code == 2
+    assert "--z-step 2 is for --three-axes" in result.err
     result = run("segment", "stack.tif", "-o", "flat", "-m", model, "--three-axes", "--axes", "CYX", "--channel", 0)
     assert result.code == 1
     assert "no Z axis" in result.err
@@ -264,6 +267,16 @@ def test_objects_are_brought_to_the_size_that_the_model_has_learnt(run, images, 
     assert "wide" not in plain.err
     np.testing.assert_array_equal(read_labels(Path("plain/a_labels.tif")), draw(4)[1])
     assert "from 2 to 40" in run("segment", images, "-o", "no", "-m", small, "--diameter", 400).err
+
+
+def test_a_model_without_a_size_of_objects_says_so_if_asked_to_measure(run, images, model):
+    assert "knows no size" not in run("segment", images, "-o", "plain", "-m", model).err
+    result = run("segment", images, "-o", "out", "-m", model, "--diameter", "auto", "--json")
+    assert result.code == 0, result.err
+    assert result.json["notes"].count("model 'threshold' knows no size of objects: images are taken as they are") == 1
+    result = run("segment", images, "-o", "no", "-m", model, "--diameter", 15)
+    assert result.code == 2
+    assert "does not know how large its objects are" in result.err
 
 
 def test_without_a_word_the_diameter_is_measured(run, images, model, tmp_path, monkeypatch):

@@ -61,9 +61,18 @@ def test_classes_are_trained_segmented_and_evaluated(run, membranes, tmp_path) -
     assert result.json["foreground_iou"] > 0.5  # calling everything one class gives 0.2
     assert len(result.json["iou"]) == 3
     assert result.json["pixel_error"] == pytest.approx(1 - result.json["pixel_accuracy"])
-    told = run("evaluate", "out", classes, "--semantic").out
-    assert "IoU of class 2" in told
-    assert "cell2.tif" in told
+    told = run("evaluate", "out", classes)
+    assert "note: out: scored as classes" in told.err
+    assert "IoU of class 2" in told.out
+    assert "cell2.tif" in told.out
+    assert "mean AP" in run("evaluate", "out", classes, "--objects").out
+    result = run("evaluate", "out", classes, "--plot", "p.png")
+    assert result.code == 2
+    assert "these labels are classes" in result.err
+    Path("out/cell1_objects.csv").unlink()
+    result = run("evaluate", "out", classes)
+    assert result.code == 2
+    assert "2 files with classes (cell0_labels.tif, ...) and 1 without" in result.err
 
 
 def test_masks_of_8_bits_need_no_number_of_classes_and_regions_are_scored(run, membranes) -> None:

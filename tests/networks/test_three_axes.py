@@ -64,6 +64,19 @@ def test_a_region_with_its_halo_gives_what_the_whole_gives(step: int) -> None:
     torch.testing.assert_close(maps_of(part), maps_of(wanted), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(("planes", "step"), [(4, 1), (8, 1), (12, 1), (2, 2), (4, 2), (1, 4), (4, 3)])
+def test_what_is_alive_is_not_more_than_what_is_told(planes: int, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 2D network's maps of the planes that it sees at once; of a flat stack that may be a quarter, or all."""
+    flat = trained().eval()
+    network, seen = ThreeAxes(flat, z_step=step, classes=3), []
+    inner = flat.forward_cropped
+    monkeypatch.setattr(flat, "forward_cropped", lambda x, halos: (seen.append(x[:, 0].numel()), inner(x, halos))[1])
+    volume = torch.randn(1, 1, planes, 32, 32, dtype=torch.float64)
+    logits_of(network, volume)
+    others = 4 * (flat.config.in_channels + flat.config.out_channels)  # of the volume itself, and its logits
+    assert max(seen) * flat.maps_per_pixel <= volume.numel() * (network.maps_per_pixel - others)
+
+
 def test_planes_are_refused() -> None:
     network = ThreeAxes(trained().eval(), z_step=1, classes=3)
     with pytest.raises(InputError, match="3D network reads batches"):

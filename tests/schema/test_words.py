@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_unetseg.schema.words import counted, duration
+from napari_unetseg.schema.words import counted, decimal, duration
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,11 @@ def test_a_plural_of_its_own() -> None:
 )
 def test_durations_are_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.000"), (-1e-16, "0.000"), (0.00123, "0.00123"), (0.9124, "0.912"), (-0.5, "-0.500"), (12.34, "12.3")],
+)
+def test_small_numbers_keep_their_digits(value: float, text: str) -> None:
+    assert decimal(value) == text

@@ -43,7 +43,7 @@ def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, re
     source = from_array(image, axes=axes)
     decoding = decoding or model.card.decoding
     model = model_for(source, model=model, decoding=decoding)
-    decoding = sized(decoding, card=model.card)
+    decoding = sized(decoding, card=model.card, network=model.network)
     tiles = predictor_of(model, decoding=decoding, tiling=TilingConfig(tile=16, precision="float32"))
     predictor = scaled(tiles, model=model, decoding=decoding)
     job = blockwise.Job(source, model, predictor, decoding, [0], memory=2**30)

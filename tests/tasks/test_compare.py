@@ -7,6 +7,7 @@ import pytest
 
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.compare import compare
+from napari_unetseg.tasks.compare_classes import compare_classes
 from napari_unetseg.tasks.evaluate import evaluate, evaluate_series
 
 
@@ -48,3 +49,12 @@ def test_a_volume_is_scored_as_one(maps):
 def test_other_shapes_are_refused(maps):
     with pytest.raises(InputError, match="differ"):
         result_of(compare(maps[0][0], maps[1], has_time=False))
+
+
+def test_classes_are_scored_frame_by_frame_and_pooled(maps):
+    labels, truth = maps
+    result = result_of(compare_classes(labels, truth, has_time=True))
+    assert [row["name"] for row in result.scores["per_image"]] == ["frame 0", "frame 1"]
+    assert result.scores["iou"] == evaluate(labels, truth, is_semantic=True)["iou"] == [247 / 256, 1, 0]
+    with pytest.raises(InputError, match="differ"):
+        result_of(compare_classes(labels[0], truth, has_time=False))

@@ -101,12 +101,13 @@ def test_within_a_quarter_nothing_is_scaled() -> None:
 
 def test_sizes_of_the_model_follow_and_those_of_a_person_stay() -> None:
     card = model_of(20).card.replace(decoding=DecodingConfig(min_size=12, min_seed=4))
-    found = sized(card.decoding.replace(diameter=80), card=card)
+    network = make_network()
+    found = sized(card.decoding.replace(diameter=80), card=card, network=network)
     assert (found.min_size, found.min_seed) == (192, 64)
-    assert sized(found, card=card) == found
-    own = sized(card.decoding.replace(diameter=80, min_size=50), card=card)
+    assert sized(found, card=card, network=network) == found
+    own = sized(card.decoding.replace(diameter=80, min_size=50), card=card, network=network)
     assert (own.min_size, own.min_seed) == (50, 64)
-    assert sized(card.decoding, card=card) == card.decoding
+    assert sized(card.decoding, card=card, network=network) == card.decoding
 
 
 def test_a_run_says_what_is_scaled_and_shows_tiles() -> None:

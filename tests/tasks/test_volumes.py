@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -14,9 +16,11 @@ from napari_unetseg.networks.three_axes import ThreeAxes
 from napari_unetseg.schema.config import TargetConfig, TilingConfig
 from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.events import Note
 from napari_unetseg.tasks.batch import segment_files
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.scaled import sized
 from napari_unetseg.tasks.segment import run, segment
 from napari_unetseg.tasks.volumes import model_for
 
@@ -86,8 +90,56 @@ def test_what_makes_no_sense_is_refused() -> None:
         segment(stack(3, 20, 24), model=make_model(ndim=3), axes="ZYX", decoding=THREE)
     with pytest.raises(InputError, match="no Z axis"):
         segment(stack(20, 24), model=make_model(), decoding=THREE)
+    with pytest.raises(InputError, match="is for --three-axes"):
+        segment(stack(3, 20, 24), model=make_model(), axes="ZYX", decoding=DecodingConfig(z_step=2))
+    own = make_model()
+    own = replace(own, card=own.card.replace(decoding=THREE.replace(z_step=2)))
+    segment(stack(3, 20, 24), model=own, axes="ZYX", decoding=own.card.decoding.replace(three_axes=False))
     with pytest.raises(ValueError, match="exclude each other"):
         THREE.replace(link_slices=True)
+
+
+@pytest.mark.parametrize(("step", "voxels"), [(1, (524, 65)), (2, (262, 33))])
+def test_sizes_of_a_2d_model_become_those_of_balls(step: int, voxels: tuple[int, int]) -> None:
+    """Discs of 10 and 5 px in diameter: balls of that diameter have 524 and 65 cubes, half as many twice as high."""
+    source, model = from_array(np.zeros((4, 8, 8)), axes="ZYX"), make_model()
+    own = DecodingConfig(min_size=79, min_seed=20)
+    model = replace(model, card=model.card.replace(decoding=own, object_diameter=20))
+    three = own.replace(three_axes=True, z_step=step)
+    card, network = (made := model_for(source, model=model, decoding=three)).card, made.network
+    found = sized(three, card=card, network=network)
+    np.testing.assert_allclose((found.min_size, found.min_seed), voxels, rtol=0.05)
+    assert sized(found, card=card, network=network) == found
+    given = sized(three.replace(min_size=50), card=card, network=network)
+    assert (given.min_size, given.min_seed) == (50, found.min_seed)
+    small = sized(three.replace(diameter=10.0), card=card, network=network)
+    np.testing.assert_allclose(small.min_size, voxels[0] / 8, rtol=0.05)
+    assert sized(own, card=model.card, network=model.network) == own
+
+
+def test_a_speck_as_small_as_in_a_plane_is_left_out() -> None:
+    image = stack(6, 20, 24)
+    image[1:3, 14:17, 4:7] = 1000  # 18 voxels; the squares are 4 x 4 px
+    model = make_model()
+    model = replace(model, card=model.card.replace(decoding=DecodingConfig(min_size=12)))
+    decoding = model.card.decoding.replace(three_axes=True)
+    result = finish(run(from_array(image, axes="ZYX"), model=model, decoding=decoding))
+    assert (result.objects, result.decoding.min_size) == (2, 31)
+    assert segment(image, model=model, axes="ZYX", decoding=decoding.replace(min_size=13)).max() == 3
+    assert segment(image[1], model=model).max() == 2
+
+
+def test_a_model_that_usually_looks_along_three_axes_takes_a_plane_as_one() -> None:
+    image, model = stack(20, 24), make_model()
+    model = replace(model, card=model.card.replace(decoding=DecodingConfig(min_size=16, three_axes=True)))
+    job = run(from_array(image, name="plane"), model=model)
+    notes = [event.message for event in list(job) if isinstance(event, Note)]
+    assert notes[0].startswith("plane: no Z axis (axes YX), so segmented as a plane")
+    np.testing.assert_array_equal(segment(image, model=model) > 0, image > 500)  # 16 px, not voxels
+    movie = segment(np.stack([image, image]), model=model, axes="TYX")
+    assert movie.max() == 4
+    events = run(from_array(stack(6, 20, 24), axes="ZYX"), model=model)
+    assert not any("plane" in getattr(event, "message", "") for event in events)
 
 
 def test_nobody_is_told_to_join_planes_that_are_joined() -> None:

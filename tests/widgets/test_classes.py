@@ -99,18 +99,38 @@ def test_settings_of_objects_are_not_offered(segment_dock, viewer, qtbot, any_mo
     assert batch.value().is_semantic
 
 
-def test_review_and_evaluate_leave_classes_alone(viewer, segment_dock, qtbot) -> None:
+def test_review_leaves_classes_alone_and_evaluate_takes_them_for_what_they_are(viewer, segment_dock, qtbot) -> None:
     layer = segmented(segment_dock, qtbot)
     review = ReviewDock(viewer)
     qtbot.addWidget(review)
     assert layer.name not in [review.labels.itemText(index) for index in range(review.labels.count())]
-    viewer.add_labels(np.asarray(layer.data).astype(np.int32), name="truth")
+    truth = viewer.add_labels(np.asarray(layer.data).astype(np.int32), name="truth")
     evaluate = EvaluateDock(viewer)
     qtbot.addWidget(evaluate)
-    evaluate.labels.set_value(layer)
-    assert "'cells classes' holds classes" in evaluate.why.text()
-    assert "evaluate --semantic" in evaluate.why.text()
+    assert (evaluate.labels.value(), evaluate.truth.value()) == (layer, truth)
+    assert evaluate.meaning.is_semantic
+    evaluate.meaning.setCurrentText("objects")
+    assert "'cells classes' holds classes: choose 'Labels are: classes'" in evaluate.why.text()
     assert not evaluate.evaluate.isEnabled()
+    evaluate.meaning.setCurrentText("classes")
+    with qtbot.waitSignal(evaluate.session.job.finished, timeout=WAIT):
+        evaluate.evaluate.click()
+    assert evaluate.classes.item(1, 0).text() == "IoU of class 1 (membrane)"
+    evaluate.session.shut_down()
+
+
+def test_evaluate_takes_cells_for_objects(viewer, qtbot) -> None:
+    found = np.ones((8, 8), np.int32)
+    viewer.add_labels(found, name="cells labels", metadata={"unetseg": {"role": "result", "source": "cells"}})
+    viewer.add_labels(found, name="other")
+    evaluate = EvaluateDock(viewer)
+    qtbot.addWidget(evaluate)
+    evaluate.meaning.setCurrentText("classes")
+    assert "'cells labels' holds objects: choose 'Labels are: objects'" in evaluate.why.text()
+    evaluate.labels.set_value(viewer.layers["cells labels"])
+    assert not evaluate.meaning.is_semantic
+    evaluate.truth.set_value(viewer.layers["other"])
+    assert evaluate.evaluate.isEnabled()
 
 
 def classes_image() -> tuple[np.ndarray, np.ndarray]:

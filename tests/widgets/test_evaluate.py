@@ -10,6 +10,8 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
+from napari_unetseg.schema.words import decimal
+from napari_unetseg.tasks.class_scores import named_scores
 from napari_unetseg.tasks.evaluate import evaluate, evaluate_series
 from napari_unetseg.widgets._camera import camera_of
 from napari_unetseg.widgets._evaluate_session import COLOURS
@@ -57,7 +59,7 @@ def test_scores_are_those_of_the_task_and_mistakes_are_painted(dock, viewer, qtb
     assert (dock.labels.value().name, dock.truth.value().name) == ("mine", "truth")
     run(dock, qtbot)
     assert dock.session.result.comparison.scores == evaluate(*maps())
-    assert {name: label.text() for name, label in dock.counts.items()} == {
+    assert {name: label.text() for name, label in dock.objects.counts.items()} == {
         "missed": "1 missed",
         "spurious": "1 spurious",
         "merged": "3 merged",
@@ -70,7 +72,7 @@ def test_scores_are_those_of_the_task_and_mistakes_are_painted(dock, viewer, qtb
         np.testing.assert_allclose(errors.get_color(value)[:3], _rgb(COLOURS[name]), atol=0.01)
     assert errors.data[25, 36] == 4
     assert errors.data[5, 5] == 0
-    assert dock.table.model().rowCount() == 1 + 1 + (3 + 1) + (1 + 3)
+    assert dock.objects.table.model().rowCount() == 1 + 1 + (3 + 1) + (1 + 3)
 
 
 def _rgb(colour: str) -> list[float]:
@@ -141,8 +143,8 @@ def test_a_dock_opened_again_shows_the_last_result(dock, viewer, qtbot):
     run(dock, qtbot)
     again = EvaluateDock(viewer)
     qtbot.addWidget(again)
-    assert again.values["f1"].text() == dock.values["f1"].text() != ""
-    assert again.table.model().rowCount() == dock.table.model().rowCount()
+    assert again.objects.values["f1"].text() == dock.objects.values["f1"].text() != ""
+    assert again.objects.table.model().rowCount() == dock.objects.table.model().rowCount()
 
 
 def test_exports_hold_all_objects_and_all_scores(dock, qtbot, tmp_path, monkeypatch):
@@ -159,9 +161,9 @@ def test_exports_hold_all_objects_and_all_scores(dock, qtbot, tmp_path, monkeypa
 
 
 def test_the_curve_follows_the_theme(dock, viewer):
-    before = dock.curve.plot.backgroundBrush().color().name()
+    before = dock.objects.curve.plot.backgroundBrush().color().name()
     viewer.theme = "light"
-    assert dock.curve.plot.backgroundBrush().color().name() != before
+    assert dock.objects.curve.plot.backgroundBrush().color().name() != before
 
 
 def test_the_layers_of_mistakes_are_no_choice(dock, viewer, qtbot):
@@ -169,3 +171,105 @@ def test_the_layers_of_mistakes_are_no_choice(dock, viewer, qtbot):
     dock.reset_choices()
     assert viewer.layers["mine mistakes"].metadata[METADATA]["role"] == "mistakes"
     assert dock.labels.count() == dock.truth.count() == 2
+
+
+def class_maps() -> tuple[np.ndarray, np.ndarray]:
+    """A wall of class 1 between two regions of background; the labels have a gap in it."""
+    truth = np.zeros((20, 31), np.int32)
+    truth[:, 15] = 1
+    labels = truth.copy()
+    labels[:5] = 0
+    return labels, truth
+
+
+@pytest.fixture
+def of_classes(viewer, dock):
+    """The dock with the maps of classes in place of those of objects."""
+    for name, data in zip(("mine", "truth"), class_maps(), strict=True):
+        viewer.layers[name].data = data
+    dock.meaning.setCurrentText("classes")
+    dock.reset_choices()
+    return dock
+
+
+def rows(dock) -> list[tuple[str, str]]:
+    table = dock.classes
+    return [(table.item(row, 0).text(), table.item(row, 1).text()) for row in range(table.rowCount())]
+
+
+def test_classes_are_scored_as_on_the_command_line(of_classes, viewer, qtbot):
+    dock = of_classes
+    run(dock, qtbot)
+    scores = evaluate(*class_maps(), is_semantic=True)
+    assert dock.session.result.comparison.scores == scores
+    assert rows(dock) == [(score.name, decimal(score.value)) for score in named_scores(scores)]
+    shown = dict(rows(dock))
+    assert (shown["IoU of class 1"], shown["pixel error"]) == ("0.750", "0.00806")
+    assert float(shown["variation of information, merged"]) > 0.5
+    assert float(shown["variation of information, split"]) == 0
+    assert all(dock.classes.item(row, column).toolTip() for row in range(dock.classes.rowCount()) for column in (0, 1))
+    assert dock.title.text() == "mine against truth: 99.2 % of the pixels right"
+    assert not dock.classes.isHidden()
+    assert dock.objects.isHidden()
+    assert [layer.name for layer in viewer.layers] == ["truth", "mine"]
+
+
+def test_the_result_that_is_shown_is_the_last_one_of_either_kind(of_classes, viewer, qtbot):
+    dock = of_classes
+    run(dock, qtbot)
+    dock.meaning.setCurrentText("objects")
+    run(dock, qtbot)
+    assert dock.classes.isHidden()
+    assert not dock.objects.isHidden()
+    dock.meaning.setCurrentText("classes")
+    assert not dock.objects.isHidden()  # until the next evaluation
+    viewer.layers["truth"].data[:, 20] = 2
+    run(dock, qtbot)
+    assert rows(dock)[2] == ("IoU of class 2", "0.000")
+    assert not any("Rand" in name for name, _ in rows(dock))
+    again = EvaluateDock(viewer)
+    qtbot.addWidget(again)
+    assert rows(again) == rows(dock)
+
+
+def test_time_points_of_classes_are_pooled(viewer, qtbot):
+    labels, truth = (np.stack([one, one]) for one in class_maps())
+    viewer.layers.clear()
+    viewer.add_labels(truth, name="truth")
+    viewer.add_labels(labels, name="mine")
+    dock = EvaluateDock(viewer)
+    qtbot.addWidget(dock)
+    dock.meaning.setCurrentText("classes")
+    dock.axes.setCurrentIndex(1)
+    run(dock, qtbot)
+    scores = dock.session.result.comparison.scores
+    assert [row["name"] for row in scores["per_image"]] == ["frame 0", "frame 1"]
+    assert scores["voi_merged"] == evaluate(*class_maps(), is_semantic=True)["voi_merged"]
+
+
+def test_a_map_of_objects_is_refused_as_classes(of_classes, viewer, qtbot):
+    viewer.layers["mine"].data[0, 0] = 300
+    run(of_classes, qtbot)
+    assert "got 300; number the classes 1, 2, ..., or take the labels for objects" in of_classes.message.text.text()
+    assert of_classes.evaluate.isEnabled()
+
+
+def test_a_truth_without_annotation_says_so(of_classes, viewer, qtbot):
+    viewer.layers["truth"].data = np.full_like(class_maps()[1], -1)
+    run(of_classes, qtbot)
+    assert "nothing in the truth is annotated" in of_classes.title.text()
+    assert ("IoU of class 0", "–") in rows(of_classes)
+
+
+def test_scores_of_classes_are_exported(of_classes, qtbot, tmp_path, monkeypatch):
+    dock = of_classes
+    run(dock, qtbot)
+    for button, name in ((dock.save_table, "table.csv"), (dock.save_scores, "scores.json")):
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, name=name: (str(tmp_path / name), ""))
+        button.click()
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert table["name"].tolist() == [name for name, _ in rows(dock)]
+    assert table["meaning"].notna().all()
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["iou"][1] == 0.75
+    assert (scores["labels"], "mistakes" in scores) == ("mine", False)

@@ -44,3 +44,11 @@ def test_what_is_no_label_image_is_left_to_others(tmp_path):
     assert label_reader(str(tmp_path / "broken_labels.tif")) is None
     assert label_reader(str(tmp_path / "x_labels.tif.npy")) is None
     assert label_reader(["a_labels.tif", "b_labels.tif"]) is None
+
+
+def test_a_result_of_classes_opens_with_their_names(result):
+    [(_, options, _)] = read_result(str(result))
+    assert options["metadata"] == {"unetseg": {}}
+    result.with_name("stack_objects.csv").write_text("label,class,area_px,share\n0,background,5,0.5\n1,rim,5,0.5\n")
+    [(_, options, _)] = read_result(str(result))
+    assert options["metadata"] == {"unetseg": {"classes": ["background", "rim"]}}

@@ -486,6 +486,31 @@ def test_three_axes_that_make_no_sense_are_said_before_a_run(viewer, open_dock, 
     assert not dock.run.isEnabled()
     dock.decoding._fields["three_axes"].native.setChecked(False)
     qtbot.waitUntil(dock.run.isEnabled, timeout=WAIT)
+    dock.decoding.set_value(DecodingConfig(z_step=2))
+    qtbot.waitUntil(lambda: "'Z step' 2 is for 'Three axes'" in dock.forecast.text(), timeout=WAIT)
+    assert not dock.run.isEnabled()
+
+
+def test_a_model_that_usually_looks_along_three_axes_takes_a_plane_as_one(
+    viewer, open_dock, qtbot, model_files
+) -> None:
+    model = load_model(model_files / "bright.safetensors")
+    card = model.card.replace(name="across", decoding=DecodingConfig(min_size=16, three_axes=True))
+    file.save(model_files / "across.safetensors", card=card, weights=weights_of(model.network))
+    image = stack(6, 20, 24)
+    viewer.add_image(image[0], name="plane")
+    dock = open_dock(viewer, model="across")
+    qtbot.waitUntil(lambda: "About" in dock.forecast.text(), timeout=WAIT)
+    run(dock, qtbot)
+    assert "segmented as a plane" in dock.message.text.text()
+    np.testing.assert_array_equal(results(viewer)[0].data > 0, image[0] > 500)
+    volume = viewer.add_image(image, name="volume")  # the model on its device is for planes yet
+    dock.reset_choices()
+    dock.image.layer.set_value(volume)
+    qtbot.waitUntil(dock.run.isEnabled, timeout=WAIT)
+    run(dock, qtbot)
+    assert dock.refine.count.text() == "2 objects"
+    np.testing.assert_array_equal(results(viewer)[1].data > 0, image > 500)
 
 
 def test_a_forecast_cut_short_by_the_run_comes_after_it(viewer, open_dock, qtbot) -> None:

@@ -16,7 +16,7 @@ from napari_unetseg.cli.report import Report, reporting
 
 if TYPE_CHECKING:
     from napari_unetseg.schema.config import NetworkConfig, Recipe
-    from napari_unetseg.tasks.compare import Row
+    from napari_unetseg.tasks.compare_networks import Row
 
 MINUTES = 10.0
 
@@ -52,7 +52,7 @@ def compare(
         from napari_unetseg.cli.layers import RecipeLayers
         from napari_unetseg.cli.progress import drive
         from napari_unetseg.cli.train import reading
-        from napari_unetseg.tasks import compare as task
+        from napari_unetseg.tasks import compare_networks as task
 
         given = {"network": {"width": width}, "minutes": minutes, "steps": steps, "batch": batch, "seed": seed}
         if minutes is None and steps is None:
@@ -114,7 +114,7 @@ def _tell(rows: Sequence[Row], folder: Path, *, report: Report) -> None:
     from napari_unetseg.cli.compare_plot import write_comparison
     from napari_unetseg.cli.table import table
     from napari_unetseg.images.atomic import write_text
-    from napari_unetseg.tasks.compare import Row
+    from napari_unetseg.tasks.compare_networks import Row
 
     ranked = sorted(rows, key=lambda row: -(row.ap50 or -1.0))
     names = [field.name for field in fields(Row)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from napari_unetseg.cli.plot import save_figure
-from napari_unetseg.tasks.compare import Row
+from napari_unetseg.tasks.compare_networks import Row
 
 
 def write_comparison(rows: Sequence[Row], *, path: Path) -> Path:

@@ -22,22 +22,6 @@ SUMMARY = {
     "mean_class_accuracy": "mean class accuracy",
 }
 
-
-CLASS_SUMMARY = {
-    "foreground_iou": "mean IoU, without background",
-    "mean_iou": "mean IoU, all classes",
-    "fw_iou": "frequency-weighted IoU",
-    "pixel_error": "pixel error",
-    "pixel_accuracy": "pixel accuracy",
-    "mean_class_accuracy": "mean class accuracy",
-    "rand_error": "adapted Rand error, regions",
-    "voi_split": "variation of information, split",
-    "voi_merged": "variation of information, merged",
-    "warping_error": "warping error",
-    "split_merge_error": "warping error, splits and mergers",
-    "splits": "splits in an image",
-    "mergers": "mergers in an image",
-}
 COLUMNS = {
     "name": "image",
     "objects_truth": "true",
@@ -69,9 +53,14 @@ def evaluate(
         ),
     ],
     semantic: Annotated[
-        bool,
-        typer.Option("--semantic", help="The labels are classes: one number wherever a class is."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--semantic/--objects",
+            help="Labels are classes, one number wherever a class is; or objects. "
+            "[default: classes where a table that 'segment' wrote beside PREDICTED says so, else objects]",
+            show_default=False,
+        ),
+    ] = None,
     axes: AxesOption = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Also draw the scores.")] = None,
     as_json: JsonFlag = False,
@@ -79,10 +68,12 @@ def evaluate(
 ) -> None:
     """Score predicted labels against the truth: matched objects (AP, F1, PQ, SEG) and pixels (Dice, IoU).
 
-    With --semantic: IoU of each class, the share of wrong pixels, and of two classes the errors of the regions of
-    background (adapted Rand error, variation of information, warping error).
+    Of classes: IoU of each, the share of wrong pixels, and of two classes the errors of the regions of background
+    (adapted Rand error, variation of information, warping error).
     """
     with reporting(as_json=as_json, verbose=verbose) as report:
+        _check_paths(predicted, truth)
+        semantic = _holds_classes(predicted, truth, report=report) if semantic is None else semantic
         _check_plot(plot, semantic=semantic)
         scores, failed = _score(predicted, truth, semantic=semantic, axes=axes, report=report)
         if scores["per_image"]:
@@ -96,17 +87,31 @@ def evaluate(
         report.finish({**scores, "failed": failed, "notes": report.notes}, failed=len(failed))
 
 
+def _check_paths(*paths: Path) -> None:
+    from napari_unetseg.schema.errors import InputError
+
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file or folder; check the path")
+
+
+def _holds_classes(predicted: Path, truth: Path, *, report: Report) -> bool:
+    """Tell by the tables beside the labels whether they are classes, and say so."""
+    from napari_unetseg.tasks.meaning import holds_classes
+
+    found = holds_classes(predicted, truth)
+    if found:
+        report.note(f"{predicted}: scored as classes, as the table beside the labels says; pass --objects to change")
+    return found
+
+
 def _score(
     predicted: Path, truth: Path, *, semantic: bool, axes: str | None, report: Report
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
     from napari_unetseg.cli.progress import drive
-    from napari_unetseg.schema.errors import InputError
     from napari_unetseg.schema.events import Event, ItemDone
     from napari_unetseg.tasks.evaluate import evaluate_files
 
-    for path in (predicted, truth):
-        if not path.exists():
-            raise InputError(f"{path}: there is no such file or folder; check the path")
     failed: list[dict[str, str]] = []
 
     def watch(event: Event) -> None:
@@ -122,7 +127,7 @@ def _check_plot(plot: Path | None, *, semantic: bool) -> None:
     from napari_unetseg.schema.errors import InputError
 
     if plot is not None and semantic:
-        raise InputError("--plot draws the scores of objects, which --semantic has none of; leave one of them out")
+        raise InputError("--plot draws the scores of objects, and these labels are classes; leave --plot out")
 
 
 def score_table(scores: dict[str, Any]) -> str:
@@ -137,10 +142,10 @@ def score_table(scores: dict[str, Any]) -> str:
 def class_score_table(scores: dict[str, Any]) -> str:
     """Return the IoU of each class, then the summary scores."""
     from napari_unetseg.cli.table import table
+    from napari_unetseg.tasks.class_scores import named_scores
 
-    iou = [(f"IoU of class {number}", value) for number, value in enumerate(scores["iou"])]
-    summary = [(text, scores[key]) for key, text in CLASS_SUMMARY.items() if scores[key] is not None]
-    return table([*iou, *summary], head=("score", "value"))
+    rows = [(score.name, score.value) for score in named_scores(scores)]
+    return table(rows, head=("score", "value"))
 
 
 def per_image_table(entries: list[dict[str, Any]], *, semantic: bool = False) -> str:

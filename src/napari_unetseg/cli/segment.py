@@ -86,7 +86,7 @@ def segment(
         typer.Option(
             "--three-axes/--no-three-axes",
             help="2D model on a Z stack: look at planes along all three axes and outline 3D cells in the mean; takes "
-            "about three times as long, sizes are voxels.",
+            "about three times as long. --min-size and --min-seed are voxels then.",
         ),
     ] = None,
     z_step: Annotated[

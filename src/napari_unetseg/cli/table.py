@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from napari_unetseg.schema.words import decimal
+
 WIDTH = 96  # characters of a text in a table
 
 
@@ -32,9 +34,7 @@ def _text(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        if 0 < abs(value) < 0.01:
-            return f"{value:.3g}"  # such as the share of pixels in which topology is wrong
-        return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+        return decimal(value)
     return str(value)
 
 

@@ -40,8 +40,8 @@ def results_of(inputs: Sequence[Path], *, folder: Path, format: Format) -> dict[
 
 
 def place_of(labels: Path) -> Result:
-    """Return the results of which the labels are a given zarr store: STEM_labels.zarr, or another name."""
-    stem = labels.name.removesuffix(".zarr").removesuffix("_labels")
+    """Return the results of which these are the labels: STEM_labels.zarr, STEM_labels.tif, or another name."""
+    stem = labels.name.removesuffix(".zarr").removesuffix(".tif").removesuffix("_labels")
     return Result(labels, labels.with_name(f"{stem}_objects.csv"))
 
 

@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+NAME, SHARE = "class", "share"
+"""Columns that no table of objects has."""
+
 
 def class_table(
     counts: NDArray[np.int64], *, names: Sequence[str], axes: str, scale: Mapping[str, float], t: int | None = None
@@ -21,8 +24,8 @@ def class_table(
     """
     size, unit = ("area", "um2") if len(axes) == 2 else ("volume", "um3")
     columns: dict[str, Any] = {} if t is None else {"t": np.full(len(counts), t)}
-    columns |= {"label": np.arange(len(counts)), "class": list(names), f"{size}_px": counts}
+    columns |= {"label": np.arange(len(counts)), NAME: list(names), f"{size}_px": counts}
     steps = [float(scale.get(axis.upper(), 0)) for axis in axes]
     if all(steps):
         columns[f"{size}_{unit}"] = counts * math.prod(steps)
-    return pd.DataFrame({**columns, "share": counts / max(1, counts.sum())})
+    return pd.DataFrame({**columns, SHARE: counts / max(1, counts.sum())})

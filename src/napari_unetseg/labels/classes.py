@@ -31,7 +31,7 @@ def as_classes(labels: NDArray[Any], *, count: int | None, name: str = "") -> ND
     if highest >= MAX_CLASSES:
         raise InputError(
             f"{where}class ids go from 0 to {MAX_CLASSES - 1}, got {highest}; number the classes 1, 2, ..., "
-            "or learn objects instead (another target than 'semantic')"
+            "or take the labels for objects (in training, another target than 'semantic')"
         )
     if count is None and highest > MOST_GUESSED:
         raise InputError(

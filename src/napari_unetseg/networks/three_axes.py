@@ -34,7 +34,8 @@ class ThreeAxes(Network):
         self.divisor = (divisor, *network.divisor)
         self.halo = (-(-halo // divisor) * divisor, *network.halo)
         self.is_tile_exact = network.is_tile_exact
-        self.maps_per_pixel = network.maps_per_pixel * z_step / PARTS + 4 * (
+        largest = -(-divisor // PARTS) / divisor  # a part of the XY planes, of which there may be as few as the divisor
+        self.maps_per_pixel = network.maps_per_pixel * max(largest, z_step / PARTS) + 4 * (
             self.config.in_channels + self.config.out_channels
         )
 

@@ -41,7 +41,7 @@ class DecodingConfig(Config):
     three_axes: bool = Field(
         False,
         description="2D model on a Z stack: look at XY, XZ and YZ planes and decode the mean in 3D; takes about three "
-        "times as long, sizes are voxels.",
+        "times as long; sizes that you set are voxels, those of the model follow.",
     )
     z_step: int | None = Field(
         None,

@@ -9,6 +9,15 @@ def counted(number: float, noun: str, plural: str = "") -> str:
     return f"{digits} {noun if number == 1 else plural or noun + 's'}"
 
 
+def decimal(value: float) -> str:
+    """Return a score or size as tables show it: "0.912", "0.00123", "12.3"."""
+    if abs(value) < 1e-9:
+        value = 0.0  # what rounding leaves
+    if 0 < abs(value) < 0.01:
+        return f"{value:.3g}"  # such as the share of pixels in which topology is wrong
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
 def duration(seconds: float) -> str:
     """Return `seconds` as people say them: 0.4 s, 5 s, 45 s, 3 min 20 s, 2 h 05 min."""
     seconds = max(0.0, seconds)

@@ -25,6 +25,7 @@ from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.report import Report
 from napari_unetseg.tasks.segment_file import FileJob, segment_file
+from napari_unetseg.tasks.volumes import check_z_step
 from napari_unetseg.tasks.work import folder_of
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ def segment_files(
     """
     decoding = decoding or model.card.decoding
     check_decoding(model.card, decoding)
+    check_z_step(decoding, card=model.card)
     places = results_of(inputs, folder=folder, format=format)
     begun = [place.labels for place in places.values() if folder_of(place.labels).exists()]
     if begun and existing == "error":

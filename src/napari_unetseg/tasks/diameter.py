@@ -15,7 +15,7 @@ from napari_unetseg.labels.confidence import confidence
 from napari_unetseg.labels.decode import decode
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.decoding import DecodingConfig
-from napari_unetseg.schema.events import Event, TileDone
+from napari_unetseg.schema.events import Event, Note, TileDone
 from napari_unetseg.tasks.frames import Frame, frame_shape, frames_of, measure_frame, read_window
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
@@ -81,9 +81,11 @@ def measure_diameter(
 ) -> Generator[Event, None, float | None]:
     """Return the median diameter (px) of the objects; none where the image is best taken as it is.
 
-    The image is taken as it is unless the model is clearly surer of what it finds at another scale.
+    The image is taken as it is unless the model is clearly surer of what it finds at another scale, and with a note
+    where the model knows no size that it could be brought to.
     """
     if model.card.object_diameter is None:
+        yield Note(f"model '{model.card.name}' knows no size of objects: images are taken as they are")
         return None
     ndim = model.card.network.ndim
     frames = list(frames_of(source, ndim=ndim))

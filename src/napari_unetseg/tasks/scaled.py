@@ -18,6 +18,7 @@ from napari_unetseg.images.blocks import Block, within
 from napari_unetseg.images.rescale import Region, last_support, resample, scaled_shape, support
 from napari_unetseg.images.tiles import Tile, TilePlan
 from napari_unetseg.networks.network import Network
+from napari_unetseg.networks.three_axes import ThreeAxes
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import TilingConfig
 from napari_unetseg.schema.decoding import DecodingConfig
@@ -206,18 +207,28 @@ def check_diameter(decoding: DecodingConfig, *, card: ModelCard) -> None:
         factor_of(card, diameter=decoding.diameter)
 
 
-def sized(decoding: DecodingConfig, *, card: ModelCard) -> DecodingConfig:
-    """Return the decoding with sizes in pixels of the image: those that are the model's own follow the diameter."""
+def sized(decoding: DecodingConfig, *, card: ModelCard, network: Network) -> DecodingConfig:
+    """Return the decoding with sizes in pixels of the image: those that are the model's own follow the diameter.
+
+    Where a 2D model looks along three axes, its own are pixels of a plane, and become voxels.
+    """
     factor = factor_of(card, diameter=diameter_in(decoding))
-    if factor == 1:
-        return decoding
     own, pixels = card.decoding, factor**card.network.ndim
+    sizes = {name: getattr(own, name) for name in ("min_size", "min_seed")}
+    if isinstance(network, ThreeAxes):
+        sizes = {name: _voxels(size, z_step=network.z_step) for name, size in sizes.items()}
     changes = {
-        name: round(getattr(own, name) / pixels)
-        for name in ("min_size", "min_seed")
-        if getattr(decoding, name) == getattr(own, name)
+        name: round(size / pixels) for name, size in sizes.items() if getattr(decoding, name) == getattr(own, name)
     }
     return decoding.replace(**changes)
+
+
+def _voxels(pixels: int, *, z_step: int) -> float:
+    """Return the voxels of the ball that is as wide as a disc of so many pixels.
+
+    With d = 2 sqrt(pixels / pi) it has (pi / 6) d^3 cubes, and planes that lie `z_step` apart hold as many times fewer.
+    """
+    return math.pi / 6 * (2 * math.sqrt(pixels / math.pi)) ** 3 / z_step
 
 
 def scaled(

@@ -142,7 +142,7 @@ def run(
         decoding = yield from diameters.settle(
             source, model=model, predictor=predictor, channels=channels, decoding=decoding
         )
-        decoding = sized(decoding, card=model.card)
+        decoding = sized(decoding, card=model.card, network=model.network)
         predictor = scaled(predictor, model=model, decoding=decoding)
     began = time.monotonic()
     yield from notes_of(source, model=model, decoding=decoding)
@@ -193,6 +193,11 @@ def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> 
     if has_objects and model.card.network.ndim == 2 and source.sizes["Z"] > 1 and not decoding.link_slices:
         told.append(
             "planes are segmented one by one, a cell has a number in each; --link or --three-axes makes 3D cells"
+        )
+    if decoding.three_axes and source.sizes["Z"] == 1:
+        told.append(
+            f"no Z axis (axes {source.axes.letters}), so segmented as a plane, though '{model.card.name}' usually "
+            "looks along three axes; give its axes with --axes if it is a volume"
         )
     if how := diameters.sentence(model.card, diameter=diameter_in(decoding)):
         told.append(how)

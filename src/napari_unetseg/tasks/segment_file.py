@@ -231,7 +231,7 @@ def _blocks_of(
             f"{source.name}: its unfinished run was begun with more memory and goes on with blocks of that size; "
             f"to keep within {readable(job.memory)}, begin anew with --overwrite"
         )
-    decoding = sized(job.decoding, card=job.model.card)
+    decoding = sized(job.decoding, card=job.model.card, network=job.model.network)
     predictor = scaled(job.predictor, model=job.model, decoding=decoding)
     return blockwise.Job(source, job.model, predictor, decoding, channels, job.memory), layout
 

@@ -110,5 +110,6 @@ def _predict(field: Field, *, data: Data, network: Network, recipe: Recipe, step
     predictor = fitting(Predictor(network.eval(), target=recipe.target, tiling=tiling), network=network, factor=factor)
     image = normalize.apply(pixels, stretch=stretch)
     probability = yield from as_part(predictor.predict(image), item=PREVIEW)
-    labels = decode(probability, config=sized(recipe.decoding, card=data.card), target=recipe.target)
+    decoding = sized(recipe.decoding, card=data.card, network=network)
+    labels = decode(probability, config=decoding, target=recipe.target)
     yield Previewed(labels[field.inner], field.where, step)

@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-HEIGHT = 140  # px
+HEIGHT = 112  # px
 LINES = {"dark": "#56b4e9", "light": "#0072b2"}  # blues that everybody tells from the background
 
 

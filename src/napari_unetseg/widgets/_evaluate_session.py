@@ -1,9 +1,9 @@
-"""An evaluation that outlives its dock: compares two layers in a job and paints the mistakes into a layer."""
+"""An evaluation that outlives its dock: compares two layers in a job; mistakes in objects become a layer."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from qtpy.QtCore import Signal
 
 from napari_unetseg.images.write import write_text
 from napari_unetseg.labels.mistakes import MISTAKES
+from napari_unetseg.tasks.class_scores import NamedScore, named_scores
 from napari_unetseg.tasks.compare import Comparison, compare
+from napari_unetseg.tasks.compare_classes import ClassComparison, compare_classes
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._look_at import look_at
 from napari_unetseg.widgets._session import Session
@@ -35,7 +37,11 @@ class Result:
     axes: str
     labels_name: str
     truth_name: str
-    comparison: Comparison
+    comparison: Comparison | ClassComparison
+
+    def named_scores(self) -> list[NamedScore]:
+        """Return the scores of classes in words; their names are those of the model that found them."""
+        return named_scores(self.comparison.scores, names=_layers.class_names(self.labels))
 
 
 class EvaluateSession(Session):
@@ -48,13 +54,14 @@ class EvaluateSession(Session):
         self.result: Result | None = None
         self.job.succeeded.connect(self._on_job_succeeded)
 
-    def evaluate(self, labels: Labels, truth: Labels, *, axes: str) -> None:
-        """Compare two layers of one shape with these axes."""
+    def evaluate(self, labels: Labels, truth: Labels, *, axes: str, is_semantic: bool = False) -> None:
+        """Compare two layers of one shape with these axes, which hold objects, or classes (`is_semantic`)."""
         found, wanted = (_still(_layers.data_of(layer)) for layer in (labels, truth))
         names = labels.name, truth.name
+        compared = compare_classes if is_semantic else compare
 
         def task() -> Any:
-            comparison = yield from compare(found, wanted, has_time="T" in axes)
+            comparison = yield from compared(found, wanted, has_time="T" in axes)
             return Result(labels, truth, axes, *names, comparison)
 
         self.job.start(task)
@@ -77,29 +84,30 @@ class EvaluateSession(Session):
         look_at(self.viewer, layer, centre=centre, box=box)
 
     def write_table(self, path: Path) -> None:
-        """Write one row per object of either map as CSV."""
-        write_text(path, self.result.comparison.table.to_csv(index=False, lineterminator="\n"))
+        """Write one row per object of either map as CSV; of classes one per score."""
+        comparison = self.result.comparison
+        if isinstance(comparison, ClassComparison):
+            table = pd.DataFrame([asdict(score) for score in self.result.named_scores()])
+        else:
+            table = comparison.table
+        write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
     def write_scores(self, path: Path) -> None:
         """Write all scores and counts as JSON."""
         comparison = self.result.comparison
-        content = {
-            "labels": self.result.labels_name,
-            "truth": self.result.truth_name,
-            **comparison.scores,
-            "mistakes": comparison.counts,
-            "pixels": comparison.pixels.tolist(),
-        }
+        content = {"labels": self.result.labels_name, "truth": self.result.truth_name, **comparison.scores}
+        if isinstance(comparison, Comparison):
+            content |= {"mistakes": comparison.counts, "pixels": comparison.pixels.tolist()}
         write_text(path, json.dumps(content, indent=2) + "\n")
 
     def _on_job_succeeded(self, result: Result) -> None:
         self.result = result
-        if self.viewer is not None:
-            self._show_mistakes(result)
+        if self.viewer is not None and isinstance(result.comparison, Comparison):
+            self._show_mistakes(result, result.comparison)
         self.changed.emit()
 
-    def _show_mistakes(self, result: Result) -> None:
-        viewer, errors = self.viewer, result.comparison.errors
+    def _show_mistakes(self, result: Result, comparison: Comparison) -> None:
+        viewer, errors = self.viewer, comparison.errors
         layer = _layers.find_result(viewer, role=ROLE, source=result.labels_name)
         if layer is not None and layer.data.shape != errors.shape:
             layer = None
@@ -119,7 +127,7 @@ class EvaluateSession(Session):
             viewer.layers.selection.active = active
         colours = {number: COLOURS[name] for number, name in enumerate(MISTAKES, start=1)}
         layer.colormap = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colours})
-        counts = [result.comparison.counts[name] for name in MISTAKES]
+        counts = [comparison.counts[name] for name in MISTAKES]
         layer.features = pd.DataFrame({"index": range(1, 5), "mistake": MISTAKES, "objects": counts})
 
 

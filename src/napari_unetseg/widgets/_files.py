@@ -13,6 +13,7 @@ from napari_unetseg.images.display import Picture, label_picture, picture_of
 from napari_unetseg.images.read import open_image
 from napari_unetseg.schema.errors import UnetSegError
 from napari_unetseg.schema.events import Event, Note
+from napari_unetseg.tasks.meaning import classes_of
 from napari_unetseg.widgets._layers import METADATA, add_labels
 
 ROLE = "batch"
@@ -43,7 +44,7 @@ def add_files(viewer: Any, opened: Opened) -> None:
     if opened.labels is None or opened.labels_path is None:
         return
     source = added[0].name if isinstance(added, list) else added.name
-    facts = {"role": ROLE, "source": source, **_identity(opened.labels_path)}
+    facts = {"role": ROLE, "source": source, **_identity(opened.labels_path), **_classes(opened.labels_path)}
     add_labels(viewer, opened.labels.data, name=_stem(opened.labels_path), place=placed(opened.labels), facts=facts)
 
 
@@ -62,7 +63,8 @@ def read_result(path: str | Sequence[str]) -> list[Any]:
     """Return what napari makes a Labels layer of."""
     found = Path(path if isinstance(path, str) else path[0])
     picture = label_picture(found)
-    return [(picture.data, {"name": _stem(found), **placed(picture)}, "labels")]
+    known = {"name": _stem(found), "metadata": {METADATA: _classes(found)}, **placed(picture)}
+    return [(picture.data, known, "labels")]
 
 
 def shown_as(viewer: Any, labels: Path) -> Layer | None:
@@ -83,6 +85,12 @@ def placed(picture: Picture) -> dict[str, Any]:
         "units": tuple("um" if letter in picture.scale else "pixel" for letter in letters),
         "axis_labels": tuple(letter.lower() for letter in letters),
     }
+
+
+def _classes(path: Path) -> dict[str, Any]:
+    """Return the names of the classes where labels are some, as the Segment dock notes them down."""
+    names = classes_of(path)
+    return {"classes": list(names)} if names else {}
 
 
 def _identity(path: Path) -> dict[str, Any]:

@@ -150,6 +150,11 @@ def role_of(layer: Layer) -> str:
     return str(layer.metadata.get(METADATA, {}).get("role", ""))
 
 
+def class_names(layer: Layer) -> tuple[str, ...]:
+    """Return the names of the classes that one of our layers holds, the background first; none of objects."""
+    return tuple(layer.metadata.get(METADATA, {}).get("classes", ()))
+
+
 def is_aid(layer: Layer) -> bool:
     """Whether one of our docks has added the layer to be looked at."""
     return role_of(layer) in AIDS

@@ -22,6 +22,7 @@ FIELDS = {
     "min-size": "Smallest object",
     "three-axes": "Three axes",
     "tile": "Tile",
+    "z-step": "Z step",
 }
 """What the docks call an option of the command line that messages advise."""
 PHRASES = {

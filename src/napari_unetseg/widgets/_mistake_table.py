@@ -10,7 +10,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-HEIGHT = 138  # px
+HEIGHT = 116  # px
 ROW = 22  # px
 HEADINGS = {
     "verdict": "mistake",

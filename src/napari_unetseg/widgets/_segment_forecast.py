@@ -30,7 +30,7 @@ class ForecastWords:
                 order.source,
                 tuple(order.region.items()),
                 order.memory,
-                (order.looks, order.diameter),
+                (order.looks, order.decoding.three_axes, order.decoding.z_step, order.diameter),
                 order.model,
                 order.tiling,
             )

@@ -75,13 +75,14 @@ class Order:
     @property
     def ndim(self) -> int:
         """Spatial axes of what is decoded at once: planes or volumes."""
-        return ndim_of(self.card, self.decoding)
+        return ndim_of(self.card, self.decoding, source=self.source)
 
     @property
     def looks(self) -> tuple[int, bool, int | None]:
         """What the network sees of a pixel: how many views, whether along three axes, and how far apart planes are."""
-        z_step = (self.decoding.z_step or self.source.z_step) if self.decoding.three_axes else None
-        return self.decoding.views, self.decoding.three_axes, z_step
+        is_across = self.decoding.three_axes and self.source.sizes["Z"] > 1
+        z_step = (self.decoding.z_step or self.source.z_step) if is_across else None
+        return self.decoding.views, is_across, z_step
 
     def part(self) -> ImageSource:
         """Return the region of the image."""
@@ -109,9 +110,9 @@ class Order:
         }
 
 
-def ndim_of(card: ModelCard, decoding: DecodingConfig) -> int:
-    """Return how many spatial axes a model decodes at once."""
-    return 3 if decoding.three_axes else card.network.ndim
+def ndim_of(card: ModelCard, decoding: DecodingConfig, *, source: ImageSource) -> int:
+    """Return how many spatial axes of an image a model decodes at once; without Z there are no three axes."""
+    return 3 if decoding.three_axes and source.sizes["Z"] > 1 else card.network.ndim
 
 
 def measured(order: Order | None) -> str:

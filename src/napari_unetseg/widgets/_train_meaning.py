@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QComboBox, QLineEdit
+from qtpy.QtWidgets import QLineEdit
 
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.words import counted
 from napari_unetseg.widgets._dock import Dock
+from napari_unetseg.widgets._meaning import CLASSES, OBJECTS, ROW, MeaningChoice
 
-OBJECTS, CLASSES = "objects", "classes"
 MEANING_TIP = (
     "Objects: every cell has its own number, and the model tells cells apart. Classes: a number stands for a kind of "
     "pixel (1 membrane, 2 vesicle, ...), and the model gives every pixel its class; where 0 is not annotated, paint "
@@ -26,20 +26,19 @@ class Meaning(QObject):
 
     def __init__(self, dock: Dock) -> None:
         super().__init__(dock)
-        self.kind = QComboBox()
-        self.kind.addItems([OBJECTS, CLASSES])
-        dock.add_row("Labels are", self.kind, tooltip=MEANING_TIP)
+        self.kind = MeaningChoice()
+        dock.add_row(ROW, self.kind, tooltip=MEANING_TIP)
         self.names_field = QLineEdit()
         self.names_field.setPlaceholderText("membrane, vesicle, …")
         self._label = dock.add_row("Class names", self.names_field, tooltip=NAMES_TIP)
-        self.kind.currentTextChanged.connect(self._on_kind_changed)
+        self.kind.changed.connect(self._on_kind_changed)
         self.names_field.textEdited.connect(self.changed)
         self._show_names()
 
     @property
     def is_semantic(self) -> bool:
         """Whether labels are classes."""
-        return self.kind.currentText() == CLASSES
+        return self.kind.is_semantic
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the classes 1, 2, ...; none if there are no classes, or no names."""
@@ -49,9 +48,9 @@ class Meaning(QObject):
     def suit(self, card: ModelCard | None) -> None:
         """Follow a model to start from; without one any meaning will do."""
         if card is not None:
-            self.kind.setCurrentText(CLASSES if card.target.is_semantic else OBJECTS)
+            self.kind.set_semantic(card.target.is_semantic)
 
-    def _on_kind_changed(self, _text: str) -> None:
+    def _on_kind_changed(self) -> None:
         self._show_names()
         self.changed.emit()
 

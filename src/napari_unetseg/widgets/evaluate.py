@@ -1,4 +1,4 @@
-"""The Evaluate dock: compare labels with the truth, see every mistake, and export the numbers."""
+"""The Evaluate dock: compare objects or classes with the truth, and export the numbers."""
 
 from __future__ import annotations
 
@@ -8,37 +8,28 @@ from typing import Any
 
 import napari.viewer
 from napari.layers import Labels, Layer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_unetseg.schema.errors import UnetSegError
+from napari_unetseg.tasks.compare_classes import ClassComparison
 from napari_unetseg.widgets import _layers
-from napari_unetseg.widgets._ap_curve import ApCurve
 from napari_unetseg.widgets._dock import Dock, hint
-from napari_unetseg.widgets._evaluate_session import COLOURS, EvaluateSession, Result
+from napari_unetseg.widgets._evaluate_classes import ClassScores
+from napari_unetseg.widgets._evaluate_objects import ObjectScores
+from napari_unetseg.widgets._evaluate_session import EvaluateSession, Result
 from napari_unetseg.widgets._label_axes import AxesChoice
 from napari_unetseg.widgets._layer_choice import LayerChoice
-from napari_unetseg.widgets._mistake_table import MistakeTable
-from napari_unetseg.widgets._segment_result import CLASSES
+from napari_unetseg.widgets._meaning import CLASSES, OBJECTS, ROW, MeaningChoice
+from napari_unetseg.widgets._segment_result import ROLE
 from napari_unetseg.widgets._session import session_of
 
 EMPTY = "Evaluation needs two Labels layers of one image: the result to judge, and labels known to be true."
-SCORES = {
-    "ap_0.50": ("AP at 0.5", "Average precision at IoU 0.5: found / (found + missed + spurious)"),
-    "f1": ("F1", "Share of objects found, and of found ones that are real, at IoU 0.5 (harmonic mean)"),
-    "mean_ap": ("mean AP", "Mean of the average precision over IoU 0.5 to 0.9"),
-    "pq": ("PQ", "Panoptic quality: F1 times the mean IoU of the objects found"),
-    "seg": ("SEG", "Mean IoU of the true objects with what covers more than half of them; 0 for the others"),
-    "dice": ("Dice", "Overlap of the foreground, pixel by pixel, whatever the objects"),
-    "pixel_accuracy": ("pixels right", "Share of pixels that are foreground or background in both"),
-}
-MEANINGS = {
-    "missed": "True objects that nothing was found for",
-    "spurious": "Objects found where there is none",
-    "merged": "True objects that lie together in one found object",
-    "split": "True objects that were found in several pieces; one of them may match",
-}
-PIXELS = "Pixels by what they are in the truth (rows) and in the labels (columns)"
+MEANING_TIP = (
+    "Objects: every cell has its own number, and cells are compared. Classes: a number stands for a kind of pixel "
+    "(1 membrane, 2 vesicle, ...), and pixels are compared"
+)
+OBJECT_TABLE_TIP = "All objects of both layers: verdict, partner, IoU, place, size"
+CLASS_TABLE_TIP = "The scores as they stand above, with what each means"
 
 
 class EvaluateDock(Dock):
@@ -51,7 +42,7 @@ class EvaluateDock(Dock):
         self._build_choice()
         self._build_result()
         self.evaluate = QPushButton("Evaluate")
-        self.evaluate.setToolTip("Compare the two layers (Ctrl+Enter); mistakes are shown in a layer of their own")
+        self.evaluate.setToolTip("Compare the two layers (Ctrl+Enter); wrong objects are shown in a layer of their own")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop after the frame that is being compared")
         self.add_buttons(self.evaluate, self.cancel)
@@ -75,6 +66,8 @@ class EvaluateDock(Dock):
         self.add_row("Truth", self.truth, tooltip="What is right; pixels of -1 in it count for nothing")
         self.axes = AxesChoice()
         self.axes_label = self.add_row("First axis", self.axes, tooltip=self.axes.toolTip())
+        self.meaning = MeaningChoice()
+        self.add_row(ROW, self.meaning, tooltip=MEANING_TIP)
         self.why = hint()
         self.column.addWidget(self.why)
 
@@ -83,69 +76,26 @@ class EvaluateDock(Dock):
         column = QVBoxLayout(self.result)
         column.setContentsMargins(0, 0, 0, 0)
         self.title = hint()
-        self.values = {name: QLabel() for name in SCORES}
-        self.curve = ApCurve(self._viewer)
-        self.counts = {name: QLabel() for name in COLOURS}
-        self.table = MistakeTable(COLOURS)
-        self.pixels = [[QLabel() for _ in range(2)] for _ in range(2)]
+        self.objects, self.classes = ObjectScores(self._viewer), ClassScores()
         self.save_table, self.save_scores = QPushButton("Save table (CSV)"), QPushButton("Save scores (JSON)")
-        self.save_table.setToolTip("All objects of both layers: verdict, partner, IoU, place, size")
-        self.save_scores.setToolTip("All scores, counts of mistakes and pixels, with the names of the layers")
+        self.save_scores.setToolTip("All that was counted, with the names of the layers")
         saves = QHBoxLayout()
         saves.addWidget(self.save_table)
         saves.addWidget(self.save_scores)
         column.addWidget(self.title)
-        column.addLayout(self._scores_grid())
-        column.addWidget(self.curve)
-        column.addLayout(self._legend())
-        column.addWidget(self.table)
-        column.addLayout(self._pixels_grid())
+        column.addWidget(self.objects)
+        column.addWidget(self.classes)
         column.addLayout(saves)
         self.column.addWidget(self.result)
 
-    def _scores_grid(self) -> QGridLayout:
-        grid = QGridLayout()
-        for index, (name, (title, meaning)) in enumerate(SCORES.items()):
-            label, value = QLabel(title), self.values[name]
-            for part in (label, value):
-                part.setToolTip(meaning)
-            value.setStyleSheet("font-weight: bold;")
-            grid.addWidget(label, index // 2, 2 * (index % 2))
-            grid.addWidget(value, index // 2, 2 * (index % 2) + 1)
-        return grid
-
-    def _legend(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
-        for index, (name, colour) in enumerate(COLOURS.items()):
-            swatch = QLabel()
-            swatch.setFixedSize(14, 14)
-            swatch.setStyleSheet(f"background-color: {colour}; border-radius: 2px;")
-            for part in (swatch, self.counts[name]):
-                part.setToolTip(MEANINGS[name])
-            grid.addWidget(swatch, index // 2, 2 * (index % 2))
-            grid.addWidget(self.counts[name], index // 2, 2 * (index % 2) + 1)
-        return grid
-
-    def _pixels_grid(self) -> QGridLayout:
-        grid = QGridLayout()
-        texts = {(0, 0): "pixels", (0, 1): "labels: none", (0, 2): "object", (1, 0): "truth: none", (2, 0): "object"}
-        for place, text in texts.items():
-            grid.addWidget(hint(text), *place)
-        for row, values in enumerate(self.pixels):
-            for column, value in enumerate(values):
-                value.setToolTip(PIXELS)
-                value.setAlignment(Qt.AlignmentFlag.AlignLeft)
-                grid.addWidget(value, row + 1, column + 1)
-        return grid
-
     def _connect(self) -> None:
-        for choice in (self.labels, self.truth, self.axes):
-            choice.changed.connect(self._refresh)
+        for choice in (self.labels, self.truth):
+            choice.changed.connect(self._suit_meaning)
+        for part in (self.labels, self.truth, self.axes, self.meaning):
+            part.changed.connect(self._refresh)
         self.evaluate.clicked.connect(self._on_evaluate)
         self.cancel.clicked.connect(self.session.job.cancel)
-        self.table.chosen.connect(self.session.look_at)
+        self.objects.table.chosen.connect(self.session.look_at)
         self.save_table.clicked.connect(lambda: self._save("CSV (*.csv)", ".csv", self.session.write_table))
         self.save_scores.clicked.connect(lambda: self._save("JSON (*.json)", ".json", self.session.write_scores))
         self.session.changed.connect(self._on_session_changed)
@@ -170,12 +120,10 @@ class EvaluateDock(Dock):
             return EMPTY
         if labels is truth:
             return "Choose two different layers."
-        classes = [layer.name for layer in (labels, truth) if _layers.role_of(layer) == CLASSES]
-        if classes:
-            return (
-                f"'{classes[0]}' holds classes, and objects are compared here: save it, and score it with "
-                "'napari-unetseg evaluate --semantic'."
-            )
+        others = [layer for layer in (labels, truth) if _meant(layer) not in {"", self.meaning.currentText()}]
+        if others:
+            name, what = others[0].name, _meant(others[0])
+            return f"'{name}' holds {what}: choose '{ROW}: {what}', or another layer."
         beyond = [layer.name for layer in (labels, truth) if _layers.is_beyond_memory(layer)]
         if beyond:
             return f"'{beyond[0]}' is larger than memory and cannot be compared as a whole; compare a slice or a part."
@@ -183,6 +131,13 @@ class EvaluateDock(Dock):
         if found != wanted:
             return f"Labels {_size(found)} and truth {_size(wanted)} differ in size; choose layers of one image."
         return "" if self.axes.value() else f"Labels with {len(wanted)} axes cannot be compared; give TZYX at most."
+
+    def _suit_meaning(self, _layer: Any = None) -> None:
+        """Follow layers that are known to hold objects, or classes; with others what is chosen stays."""
+        layers = [layer for layer in (self.labels.value(), self.truth.value()) if layer is not None]
+        known = {_meant(layer) for layer in layers} - {""}
+        if len(known) == 1:
+            self.meaning.setCurrentText(known.pop())
 
     def _refresh(self, _value: Any = None) -> None:
         self.axes.show_for(self.truth.value())
@@ -198,7 +153,8 @@ class EvaluateDock(Dock):
     def _on_evaluate(self) -> None:
         self.message.clear()
         if not self._problem():
-            self.session.evaluate(self.labels.value(), self.truth.value(), axes=self.axes.value())
+            layers = self.labels.value(), self.truth.value()
+            self.session.evaluate(*layers, axes=self.axes.value(), is_semantic=self.meaning.is_semantic)
 
     def _on_session_changed(self) -> None:
         result = self.session.result
@@ -208,22 +164,17 @@ class EvaluateDock(Dock):
 
     def _show(self, result: Result) -> None:
         comparison = result.comparison
-        scores, counts = comparison.scores, comparison.counts
-        self.title.setText(
-            f"{result.labels_name} against {result.truth_name}: "
-            f"{counts['matched']:,} of {scores['objects_truth']:,} objects found"
-        )
-        shown = scores | {"ap_0.50": scores["ap"]["0.50"]}
-        for name, label in self.values.items():
-            label.setText("–" if shown[name] is None else f"{shown[name]:.3f}")
-        self.curve.show_scores(scores["ap"])
-        for name, label in self.counts.items():
-            label.setText(f"{counts[name]:,} {name}")
-        self.table.show_table(comparison.table)
-        total = max(1, int(comparison.pixels.sum()))
-        for labels, numbers in zip(self.pixels, comparison.pixels.tolist(), strict=True):
-            for label, number in zip(labels, numbers, strict=True):
-                label.setText(f"{100 * number / total:.1f} %")
+        is_semantic = isinstance(comparison, ClassComparison)
+        self.objects.setVisible(not is_semantic)
+        self.classes.setVisible(is_semantic)
+        self.save_table.setToolTip(CLASS_TABLE_TIP if is_semantic else OBJECT_TABLE_TIP)
+        if isinstance(comparison, ClassComparison):
+            self.classes.show_scores(result.named_scores())
+            found = _pixels_right(comparison)
+        else:
+            self.objects.show_comparison(comparison)
+            found = f"{comparison.counts['matched']:,} of {comparison.scores['objects_truth']:,} objects found"
+        self.title.setText(f"{result.labels_name} against {result.truth_name}: {found}")
 
     def _save(self, kind: str, suffix: str, write: Callable[[Path], None]) -> None:
         chosen, _ = QFileDialog.getSaveFileName(self, "Save", f"{self.session.result.labels_name}{suffix}", kind)
@@ -240,6 +191,18 @@ class EvaluateDock(Dock):
 
 def _is_compared(layer: Layer) -> bool:
     return not _layers.is_aid(layer)
+
+
+def _meant(layer: Layer) -> str:
+    """Return what one of our results is known to hold, as `MeaningChoice` says it; nothing for other labels."""
+    if _layers.class_names(layer):
+        return CLASSES
+    return OBJECTS if _layers.role_of(layer) == ROLE else ""
+
+
+def _pixels_right(comparison: ClassComparison) -> str:
+    accuracy = comparison.scores["pixel_accuracy"]
+    return "nothing in the truth is annotated" if accuracy is None else f"{100 * accuracy:.1f} % of the pixels right"
 
 
 def _size(shape: tuple[int, ...]) -> str:

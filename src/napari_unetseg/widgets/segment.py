@@ -73,7 +73,11 @@ class SegmentDock(Dock):
             source=source,
             channels=channels,
             region=region_of(
-                word, layer=layer, axes=source.axes.letters, viewer=self.session.viewer, ndim=ndim_of(card, decoding)
+                word,
+                layer=layer,
+                axes=source.axes.letters,
+                viewer=self.session.viewer,
+                ndim=ndim_of(card, decoding, source=source),
             ),
             word=word,
             model=model,
