@@ -10,13 +10,17 @@ from pydantic import ValidationError
 
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.unet import UNet
+from napari_unetseg.networks.unet_plus_plus import UNetPlusPlus
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
 __all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
-_ARCHITECTURES: dict[str, type[Network]] = {"unet": UNet}
+_ARCHITECTURES: dict[str, type[Network]] = {
+    "unet": UNet,
+    "unet_plus_plus": UNetPlusPlus,
+}
 
 
 def build(config: NetworkConfig) -> Network:
