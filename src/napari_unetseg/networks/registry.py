@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from napari_unetseg.networks.network import Network
+from napari_unetseg.networks.u2net import U2Net, U2NetLite
 from napari_unetseg.networks.unet import UNet
 from napari_unetseg.networks.unet_plus_plus import UNetPlusPlus
 from napari_unetseg.schema.config import NetworkConfig
@@ -18,6 +19,8 @@ __all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {
+    "u2net": U2Net,
+    "u2net_lite": U2NetLite,
     "unet": UNet,
     "unet_plus_plus": UNetPlusPlus,
 }
