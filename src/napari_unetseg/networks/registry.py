@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from napari_unetseg.networks.fusionnet import FusionNet
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.u2net import U2Net, U2NetLite
 from napari_unetseg.networks.unet import UNet
@@ -19,6 +20,7 @@ __all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {
+    "fusionnet": FusionNet,
     "u2net": U2Net,
     "u2net_lite": U2NetLite,
     "unet": UNet,
