@@ -6,15 +6,17 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from napari_unetseg.networks.network import Network
+from napari_unetseg.networks.registry import build
+from napari_unetseg.schema.config import NetworkConfig
 
 
-def overfit(network: Network, *, steps: int = 40, rate: float = 1e-2) -> float:
+def overfit(config: NetworkConfig, *, steps: int = 40, rate: float = 1e-2) -> float:
     """Train on two squares and a bar in 64 x 64 px of noise; return the IoU of the foreground that is found then.
 
     The averages of BatchNorm forget fast, to keep up with so short a training.
     """
     torch.manual_seed(0)
+    network = build(config)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.5
