@@ -13,7 +13,7 @@ from napari_unetseg.schema.config import NetworkConfig
 def overfit(config: NetworkConfig, *, steps: int = 40, rate: float = 1e-2) -> float:
     """Train on two squares and a bar in 64 x 64 px of noise; return the IoU of the foreground that is found then.
 
-    The averages of BatchNorm forget fast, to keep up with so short a training.
+    The averages of BatchNorm forget fast and the rate falls to 0, so that they are those of the weights in the end.
     """
     torch.manual_seed(0)
     network = build(config)
@@ -24,7 +24,8 @@ def overfit(config: NetworkConfig, *, steps: int = 40, rate: float = 1e-2) -> fl
     truth[:, 8:28, 10:30] = truth[:, 36:58, 6:26] = truth[:, 20:50, 40:56] = 1
     image = truth[:, None] + 0.3 * torch.randn(1, network.config.in_channels, 64, 64)
     optimiser = torch.optim.Adam(network.train().parameters(), lr=rate)
-    for _ in range(steps):
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = rate * (1 - step / steps)
         optimiser.zero_grad()
         heads = network.forward_heads(image)
         loss = cross_entropy(heads.logits, truth)

@@ -8,10 +8,22 @@ import torch
 from torch import Tensor, nn
 
 from napari_unetseg.networks import reach
-from napari_unetseg.networks.blocks import crop, double_convolution, head, initialise, pooling, up_convolution
+from napari_unetseg.networks.attention import AttentionGate
+from napari_unetseg.networks.blocks import (
+    crop,
+    double_convolution,
+    head,
+    initialise,
+    pooling,
+    up_convolution,
+    up_interpolation,
+)
 from napari_unetseg.networks.ladder import Ladder
 from napari_unetseg.networks.mirror import mirror
 from napari_unetseg.networks.network import Halos
+from napari_unetseg.networks.reach import Looks
+from napari_unetseg.networks.unet_settings import UNetSettings
+from napari_unetseg.schema.base import Config
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
@@ -30,30 +42,38 @@ class UNet(Ladder):
 
     summary: ClassVar[str] = "Encoder and decoder with skips at every resolution; exact in tiles, 2D and 3D."
     reference: ClassVar[str] = "Ronneberger, Fischer, Brox 2015, arXiv:1505.04597; Cicek et al. 2016, arXiv:1606.06650"
+    Settings: ClassVar[type[Config]] = UNetSettings
     takes: ClassVar[frozenset[str]] = frozenset({"depth", "padding", "norm", "dropout", "flat_levels"})
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config)
+        settings = UNetSettings.model_validate(config.settings)
+        _check(config, settings=settings)
         depth, ndim = config.depth, config.ndim
         strides = [_stride(level, config=config) for level in range(depth)]
         widths = [config.width * 2**level for level in range(depth + 1)]
         inputs = [config.in_channels, *widths]
+        is_sum, is_linear = settings.skips == "sum", settings.upsampling == "bilinear"
+        enlarge = up_interpolation if is_linear else up_convolution
+        rate = [config.dropout * (level >= depth - 1) for level in range(depth + 1)]
         self.encoder = nn.ModuleList(
-            double_convolution(
-                inputs[level], widths[level], config=config, dropout=config.dropout * (level >= depth - 1)
-            )
+            double_convolution(inputs[level], widths[level], config=config, settings=settings, dropout=rate[level])
             for level in range(depth + 1)
         )
         self.pool = nn.ModuleList(pooling(stride) for stride in strides)
         self.up = nn.ModuleList(
-            up_convolution(widths[level + 1], widths[level], stride=strides[level]) for level in range(depth)
+            enlarge(widths[level + 1], widths[level], stride=strides[level]) for level in range(depth)
         )
         self.decoder = nn.ModuleList(
-            double_convolution(2 * widths[level], widths[level], config=config) for level in range(depth)
+            double_convolution(width if is_sum else 2 * width, width, config=config, settings=settings)
+            for width in widths[:depth]
         )
+        self.gates = nn.ModuleList(AttentionGate(width, ndim=ndim) for width in widths[: depth * settings.attention])
         self.head = head(config.width, config.out_channels, ndim=ndim)
-        self._measure(strides)
+        self._is_sum = is_sum
+        self.maps_per_pixel = (8.0 + 2.0 * settings.attention + 2.0 * settings.residual) * config.width
+        self._measure(strides, Looks(is_overlapping=is_linear))
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,9 +104,14 @@ class UNet(Ladder):
             x = self.up[level](x)
             excess = [skip - up for skip, up in zip(skips[-1].shape[2:], x.shape[2:], strict=True)]
             skip = crop(skips.pop(), [(total // 2, total - total // 2) for total in excess])
-            x = self.decoder[level](torch.cat([skip, x], dim=1))
+            x = self.decoder[level](self._join(skip, x, level=level))
         logits: Tensor = self.head(x)
         return logits
+
+    def _join(self, skip: Tensor, up: Tensor, *, level: int) -> Tensor:
+        if self.gates:
+            skip = self.gates[level](skip, up)
+        return skip + up if self._is_sum else super()._join(skip, up, level=level)
 
     def _forward_mirrored(self, x: Tensor, halos: Halos) -> Tensor:
         """Unpadded network on a tile: what the halo lacks at the image's border is mirrored (paper, fig. 2)."""
@@ -109,6 +134,21 @@ class UNet(Ladder):
             raise InputError(
                 f"the unpadded U-Net cannot take {sizes} pixels; the nearest sizes it can are {below} and {above}"
             )
+
+
+def _check(config: NetworkConfig, *, settings: UNetSettings) -> None:
+    """Refuse settings that do not go with the others."""
+    if config.width % settings.groups:
+        wider = -(-config.width // settings.groups) * settings.groups
+        raise InputError(
+            f"{settings.groups} groups need a network whose width is a multiple, got {config.width}; use {wider}"
+        )
+    if config.padding == "valid" and (settings.residual or settings.upsampling == "bilinear"):
+        wrong = "residual" if settings.residual else "upsampling"
+        raise InputError(
+            f"the unpadded U-Net (padding 'valid') has plain blocks and transposed convolutions only; leave out the "
+            f"setting '{wrong}', or use padding 'same'"
+        )
 
 
 def _stride(level: int, *, config: NetworkConfig) -> tuple[int, ...]:
