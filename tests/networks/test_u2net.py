@@ -83,4 +83,4 @@ def test_it_takes_the_whole_image() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_overfits_one_image(name: str) -> None:
-    assert overfit(NetworkConfig(architecture=name, width=8, out_channels=2), steps=60) > 0.95
+    assert overfit(NetworkConfig(architecture=name, width=8, out_channels=2)) > 0.95
