@@ -8,15 +8,24 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from napari_unetseg.networks.fusionnet import FusionNet
 from napari_unetseg.networks.network import Network
+from napari_unetseg.networks.u2net import U2Net, U2NetLite
 from napari_unetseg.networks.unet import UNet
+from napari_unetseg.networks.unet_plus_plus import UNetPlusPlus
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
 __all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
-_ARCHITECTURES: dict[str, type[Network]] = {"unet": UNet}
+_ARCHITECTURES: dict[str, type[Network]] = {
+    "fusionnet": FusionNet,
+    "u2net": U2Net,
+    "u2net_lite": U2NetLite,
+    "unet": UNet,
+    "unet_plus_plus": UNetPlusPlus,
+}
 
 
 def build(config: NetworkConfig) -> Network:
