@@ -26,13 +26,13 @@ def summary(mean_ap: float, *, objects: int) -> dict[str, Any]:
     return {"objects_truth": objects, "ap": {"0.50": mean_ap}, "mean_ap": mean_ap, "mean_ap_by_image": mean_ap}
 
 
-def kept_steps(values: list[float], *, objects: int, output: Path, steps: int = 1) -> list[int]:
+def kept_steps(values: list[float], *, objects: int, output: Path, steps: int = 1, images: int = 3) -> list[int]:
     """Return the steps whose weights were saved when these scores came one after the other, of so many planned."""
     recipe = Recipe(network=NetworkConfig(width=2, depth=1), steps=steps)
     network = registry.build(recipe.network)
     team = distributed.join(distributed.own_device("cpu"))
     run_ = Run(network, copy.deepcopy(network), make_optimizer(network, recipe=recipe), Progress(), Clock(), team)
-    card = ModelCard(name="m", network=recipe.network, training=TrainingRecord(recipe=recipe))
+    card = ModelCard(name="m", network=recipe.network, training=TrainingRecord(recipe=recipe, validation_images=images))
     kept = []
     for step, value in enumerate(values, start=1):
         run_.progress.step = step
@@ -61,6 +61,11 @@ def test_scores_of_the_first_half_do_not_decide(tmp_path: Path) -> None:
     """A few odd images may suit weights that have hardly learnt; the latest are saved in case the run is stopped."""
     kept = kept_steps([0.9, 0.4, 0.5, 0.49, 0.6, 0.55], objects=10_000, output=tmp_path / "m.safetensors", steps=7)
     assert kept == [1, 2, 3, 5]
+
+
+def test_scores_of_two_images_do_not_decide(tmp_path: Path) -> None:
+    kept = kept_steps([0.9, 0.4, 0.5], objects=10_000, output=tmp_path / "m.safetensors", images=2)
+    assert kept == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from napari_unetseg.tasks.validate import told
 
 EARLY = 0.5
 """Share of the budget before which no score decides: weights that have hardly learnt may suit a few odd images."""
+DECIDING = 3
+"""Images held back from which on scores decide: one or two tell which weights suit them, not which are good."""
 
 
 def keep_best(
@@ -28,9 +30,10 @@ def keep_best(
 ) -> Generator[Event, None, None]:
     """Save the weights, unless they score worse than earlier ones by more than chance; without scores in any case.
 
-    In the first half of the budget the latest are saved too, and only the last of those compete with later ones. With
-    few objects held back scores vary by chance, and weights that have learnt for longer are the safer choice: the
-    rule of one standard error (Breiman et al. 1984, Classification and Regression Trees, section 3.4.3).
+    In the first half of the budget the latest are saved too, and only the last of those compete with later ones. Of one
+    or two images held back the scores are told, but the last weights are kept. With few objects scores vary by chance,
+    and weights that have learnt for longer are the safer choice: the rule of one standard error (Breiman et al. 1984,
+    Classification and Regression Trees, section 3.4.3).
     """
     progress = run_.progress
     value = progress.best if scores is None else told(scores, progress=progress).value
@@ -38,7 +41,8 @@ def keep_best(
     progress.best = max(progress.best, value)
     assert card.training is not None  # set by record.describe
     is_early = used(progress, recipe=card.training.recipe) < EARLY
-    progress.rival = value if is_early else max(progress.rival, value)
+    decides = card.training.validation_images >= DECIDING and not is_early
+    progress.rival = max(progress.rival, value) if decides else value
     is_kept = scores is None or value >= progress.rival - standard_error(progress.rival, scores=scores)
     if is_kept:
         progress.best_step = progress.step
