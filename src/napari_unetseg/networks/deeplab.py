@@ -13,6 +13,7 @@ from napari_unetseg.networks.blocks import head, initialise
 from napari_unetseg.networks.encoders import ResNet, conv_norm_relu
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.resize import resize
+from napari_unetseg.networks.synopsis import synopsis
 from napari_unetseg.schema.base import Config
 from napari_unetseg.schema.config import NetworkConfig
 
@@ -126,7 +127,7 @@ class Pyramid(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the joined features of `x`, at its size."""
-        whole = self.whole(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
+        whole = self.whole(synopsis(x)).expand(-1, -1, *x.shape[2:])
         features = torch.cat([self.near(x), *(far(x) for far in self.far), whole], dim=1)
         result: Tensor = self.dropout(self.join(features))
         return result

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from napari_unetseg.networks.bisenet import BiSeNet
 from napari_unetseg.networks.deeplab import DeepLabV3, DeepLabV3Plus
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.unet import UNet
@@ -18,6 +19,7 @@ __all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {
+    "bisenet": BiSeNet,
     "deeplab_v3": DeepLabV3,
     "deeplab_v3_plus": DeepLabV3Plus,
     "unet": UNet,
