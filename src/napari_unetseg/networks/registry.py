@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from napari_unetseg.networks.bisenet import BiSeNet
 from napari_unetseg.networks.deeplab import DeepLabV3, DeepLabV3Plus
 from napari_unetseg.networks.dfn import DFN
+from napari_unetseg.networks.fanet import FANet
 from napari_unetseg.networks.gcn import GCN
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.unet import UNet
@@ -25,6 +26,7 @@ _ARCHITECTURES: dict[str, type[Network]] = {
     "deeplab_v3": DeepLabV3,
     "deeplab_v3_plus": DeepLabV3Plus,
     "dfn": DFN,
+    "fanet": FANet,
     "gcn": GCN,
     "unet": UNet,
 }
