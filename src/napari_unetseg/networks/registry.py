@@ -14,6 +14,7 @@ from napari_unetseg.networks.dfn import DFN
 from napari_unetseg.networks.fanet import FANet
 from napari_unetseg.networks.gcn import GCN
 from napari_unetseg.networks.network import Network
+from napari_unetseg.networks.rednet import RedNet
 from napari_unetseg.networks.unet import UNet
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
@@ -28,6 +29,7 @@ _ARCHITECTURES: dict[str, type[Network]] = {
     "dfn": DFN,
     "fanet": FANet,
     "gcn": GCN,
+    "rednet": RedNet,
     "unet": UNet,
 }
 
