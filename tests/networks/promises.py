@@ -32,6 +32,7 @@ def lively(**settings: object) -> Network:
         network.train().forward_heads(torch.randn(4, network.config.in_channels, edge, edge))
     for norm in norms:
         norm.momentum = 0.1
+        norm.running_var.clamp_(min=0.1)  # what is the same everywhere is not to make much of rounding
     return network.eval()
 
 
@@ -73,8 +74,10 @@ def check_precisions(network: Network, *, edge: int = 64) -> None:
     with torch.inference_mode():
         expected = network.forward_cropped(x.contiguous(), halos)
         scale = expected.abs().max()
-        same = deepcopy(network).to(memory_format=torch.channels_last).forward_cropped(x, halos)
-        assert (same - expected).abs().max() <= 1e-4 * scale
+        exact = deepcopy(network).double()
+        plain = exact.forward_cropped(x.double().contiguous(), halos)
+        same = exact.to(memory_format=torch.channels_last).forward_cropped(x.double(), halos)
+        assert (same - plain).abs().max() <= 1e-10 * plain.abs().max()
         low = fold_batch_norm(network).to(torch.bfloat16).forward_cropped(x.bfloat16(), halos)
         assert low.dtype == torch.bfloat16
         assert (low.float() - expected).abs().mean() < 0.1 * scale

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from napari_unetseg.networks.blocks import head, initialise
+from napari_unetseg.networks.blocks import begin_even, head, initialise
 from napari_unetseg.networks.encoders import ResNet, conv_norm, conv_norm_relu
 from napari_unetseg.networks.network import Heads, Network
 from napari_unetseg.networks.resize import resize
@@ -55,6 +55,7 @@ class BiSeNet(Network):
         self.divisor = self.halo = (32, 32)
         self.maps_per_pixel = config.width + 2.0 * classes
         initialise(self)
+        begin_even(self.head, *self.early)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of `x`."""

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from napari_unetseg.networks.blocks import head, initialise
+from napari_unetseg.networks.blocks import begin_even, head, initialise
 from napari_unetseg.networks.encoders import ResNet, conv_norm_relu
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.resize import resize
@@ -71,6 +71,7 @@ class DeepLabV3(_DeepLab):
         self.last = conv_norm_relu(width, width)
         self.head = head(width, config.out_channels, ndim=2)
         initialise(self)
+        begin_even(self.head)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of `x`."""
@@ -103,6 +104,7 @@ class DeepLabV3Plus(_DeepLab):
         self.last = conv_norm_relu(width + fine, width)
         self.head = head(width, config.out_channels, ndim=2)
         initialise(self)
+        begin_even(self.head)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of `x`."""

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from napari_unetseg.networks.blocks import head, initialise
+from napari_unetseg.networks.blocks import begin_even, head, initialise
 from napari_unetseg.networks.encoders import ResNet, conv_norm_relu
 from napari_unetseg.networks.network import Heads, Network
 from napari_unetseg.networks.resize import resize
@@ -59,6 +59,7 @@ class DFN(Network):
         self.divisor = self.halo = (32, 32)
         self.maps_per_pixel = 2.5 * config.width + 2 * config.out_channels
         initialise(self)
+        begin_even(*self.smooth.heads, *self.border.heads)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of `x`."""
@@ -89,14 +90,12 @@ class _Smooth(nn.Module):
         self.before = nn.ModuleList(_Refine(inputs, width) for inputs in widths)
         self.attend = nn.ModuleList(Attend(width) for _ in widths)
         self.after = nn.ModuleList(_Refine(width, width) for _ in widths)
-        self.heads = nn.ModuleList(
-            nn.Sequential(_Refine(width, 9 * classes, relu=False), head(9 * classes, classes, ndim=2)) for _ in widths
-        )
+        self.heads = nn.ModuleList(_head(width, 9 * classes, classes) for _ in widths)
 
     def forward(self, stages: list[Tensor]) -> list[Tensor]:
         """Return the features of each stage, finest first."""
         above = self.whole(synopsis(stages[-1]))
-        features = []
+        features: list[Tensor] = []
         for index in reversed(range(STAGES)):
             below = self.before[index](stages[index])
             above = self.after[index](self.attend[index](below, resize(above, below.shape[2:])))
@@ -112,9 +111,7 @@ class _Border(nn.Module):
         self.before = nn.ModuleList(_Refine(inputs, width) for inputs in widths)
         self.after = nn.ModuleList(_Refine(width, width) for _ in widths)
         inner = max(2, 9 * width // 21)
-        self.heads = nn.ModuleList(
-            nn.Sequential(_Refine(width, inner, relu=False), head(inner, 1, ndim=2)) for _ in widths
-        )
+        self.heads = nn.ModuleList(_head(width, inner, 1) for _ in widths)
 
     def forward(self, stages: list[Tensor]) -> list[Tensor]:
         """Return the logits (N, 1, Y, X) of borders, from the finest stage on."""
@@ -156,3 +153,7 @@ class Attend(nn.Module):
         """Return `below`, each channel times a factor from 0 to 1, plus `above`."""
         result: Tensor = below * self.gate(synopsis(torch.cat([below, above], dim=1))) + above
         return result
+
+
+def _head(inputs: int, inner: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(_Refine(inputs, inner, relu=False), head(inner, outputs, ndim=2))

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from napari_unetseg.networks.blocks import initialise
+from napari_unetseg.networks.blocks import begin_even, initialise
 from napari_unetseg.networks.encoders import ResNet, conv_norm
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.resize import resize
@@ -55,6 +55,7 @@ class FANet(Network):
         self.divisor = self.halo = (64, 64)
         self.maps_per_pixel = config.width + 2.0 * config.out_channels
         initialise(self)
+        begin_even(self.head)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of `x`."""
@@ -86,7 +87,7 @@ class FastAttention(nn.Module):
         """Return `x` with what the whole image adds to it."""
         query, key, value = (one(x).flatten(2) for one in (self.query, self.key, self.value))
         found = attend(normalize(query, dim=1), normalize(key, dim=1), value)
-        result: Tensor = self.project(found.unflatten(2, x.shape[2:])) + x
+        result: Tensor = self.project(found.reshape(x.shape)) + x
         return result
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from napari_unetseg.networks.blocks import initialise
+from napari_unetseg.networks.blocks import begin_even, initialise
 from napari_unetseg.networks.encoders import ResNet, ResNetName
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.resize import resize
@@ -61,8 +61,10 @@ class GCN(Network):
         self.maps_per_pixel = config.width + 4.0 * classes
         initialise(self)
         for module in self.modules():
-            if isinstance(module, _Refine):
-                nn.init.zeros_(module.last.weight)  # nine that double what they get would begin far from 0
+            if isinstance(module, LargeKernel):
+                begin_even(module.across_first, module.along_first)
+            elif isinstance(module, _Refine):
+                nn.init.zeros_(module.last.weight)  # it begins as the identity
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of `x`."""

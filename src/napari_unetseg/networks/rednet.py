@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from napari_unetseg.networks.blocks import head, initialise
+from napari_unetseg.networks.blocks import begin_even, head, initialise
 from napari_unetseg.networks.encoders import ResNet, conv_norm, conv_norm_relu
 from napari_unetseg.networks.network import Heads, Network
 from napari_unetseg.networks.resize import resize
@@ -57,6 +57,7 @@ class RedNet(Network):
         self.divisor = self.halo = (32, 32)
         self.maps_per_pixel = (2.0 if is_split else 1.5) * width + classes
         initialise(self)
+        begin_even(self.head, *self.early)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of `x`."""
