@@ -84,4 +84,4 @@ def test_halo_covers_what_the_output_depends_on() -> None:
 
 
 def test_overfits_one_image() -> None:
-    assert overfit(NetworkConfig(architecture=NAME, width=4, out_channels=2)) > 0.95
+    assert overfit(build(NetworkConfig(architecture=NAME, width=4, out_channels=2))) > 0.95

@@ -7,6 +7,7 @@ import torch
 from tests.networks.contract import check_prediction, has_finite_gradients, parameters, tiny
 from tests.networks.overfit import overfit
 
+from napari_unetseg.networks.registry import build
 from napari_unetseg.networks.u2net import ResidualU, U2Net
 from napari_unetseg.schema.config import NetworkConfig
 
@@ -83,4 +84,4 @@ def test_it_takes_the_whole_image() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_overfits_one_image(name: str) -> None:
-    assert overfit(NetworkConfig(architecture=name, width=8, out_channels=2)) > 0.95
+    assert overfit(build(NetworkConfig(architecture=name, width=8, out_channels=2))) > 0.95

@@ -12,6 +12,7 @@ from torch import nn
 from napari_unetseg.networks import reach
 from napari_unetseg.networks.blocks import convolution, double_convolution
 from napari_unetseg.networks.fold import fold_batch_norm
+from napari_unetseg.networks.registry import build
 from napari_unetseg.networks.unet import UNet
 from napari_unetseg.networks.unet_settings import PLAIN
 from napari_unetseg.schema.config import NetworkConfig
@@ -180,4 +181,4 @@ def test_wrong_settings_are_named() -> None:
 
 @pytest.mark.parametrize("settings", [{**ALL, "activation": "prelu"}])
 def test_overfits_one_image(settings: dict[str, object]) -> None:
-    assert overfit(NetworkConfig(width=4, depth=2, out_channels=2, settings=settings)) > 0.95
+    assert overfit(build(NetworkConfig(width=4, depth=2, out_channels=2, settings=settings))) > 0.95

@@ -130,6 +130,16 @@ def initialise(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
+def begin_even(*heads: nn.Module) -> None:
+    """Draw the last convolution's weights from N(0, 0.01^2): every class begins about as probable as the others.
+
+    For networks whose logits are sums of features that nothing normalises (Lin et al. 2017, section 4.1).
+    """
+    for one in heads:
+        *_, last = (module for module in one.modules() if isinstance(module, Convolution | UpConvolution))
+        nn.init.normal_(last.weight, std=0.01)
+
+
 def crop(x: Tensor, cut: Sequence[tuple[int, int]]) -> Tensor:
     """Take off `cut` pixels in front of and behind each spatial axis of (N, C, ...); a view."""
     for axis, (front, back) in enumerate(cut, start=2):

@@ -8,8 +8,14 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from napari_unetseg.networks.bisenet import BiSeNet
+from napari_unetseg.networks.deeplab import DeepLabV3, DeepLabV3Plus
+from napari_unetseg.networks.dfn import DFN
+from napari_unetseg.networks.fanet import FANet
 from napari_unetseg.networks.fusionnet import FusionNet
+from napari_unetseg.networks.gcn import GCN
 from napari_unetseg.networks.network import Network
+from napari_unetseg.networks.rednet import RedNet
 from napari_unetseg.networks.u2net import U2Net, U2NetLite
 from napari_unetseg.networks.unet import UNet
 from napari_unetseg.networks.unet_plus_plus import UNetPlusPlus
@@ -20,7 +26,14 @@ __all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {
+    "bisenet": BiSeNet,
+    "deeplab_v3": DeepLabV3,
+    "deeplab_v3_plus": DeepLabV3Plus,
+    "dfn": DFN,
+    "fanet": FANet,
     "fusionnet": FusionNet,
+    "gcn": GCN,
+    "rednet": RedNet,
     "u2net": U2Net,
     "u2net_lite": U2NetLite,
     "unet": UNet,
