@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from napari_unetseg.networks.network import Network
+from napari_unetseg.networks.segnet import SegNet, SegNetBasic
 from napari_unetseg.networks.unet import UNet
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
@@ -16,7 +17,11 @@ from napari_unetseg.schema.errors import InputError
 __all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
-_ARCHITECTURES: dict[str, type[Network]] = {"unet": UNet}
+_ARCHITECTURES: dict[str, type[Network]] = {
+    "segnet": SegNet,
+    "segnet_basic": SegNetBasic,
+    "unet": UNet,
+}
 
 
 def build(config: NetworkConfig) -> Network:
