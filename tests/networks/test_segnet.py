@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.networks.checks import check_promises, check_reach, check_tiles, lively, parameters
 from tests.networks.overfit import overfit
-from tests.networks.promises import check_promises, check_reach, check_tiles, lively, parameters
 
-from napari_unetseg.networks import segnet
+from napari_unetseg.networks import unpooling
 from napari_unetseg.networks.registry import build
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
@@ -64,13 +64,13 @@ def test_halo_covers_what_the_output_depends_on(name: str) -> None:
 def test_the_places_of_the_maxima_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     network, x = lively("segnet"), torch.randn(1, 1, 32, 32)
     before = network(x)
-    unpool = segnet.unpool
+    unpool = unpooling.unpool
 
     def mirrored(x: torch.Tensor, switches: tuple[torch.Tensor, tuple[int, int]]) -> torch.Tensor:
         places, size = switches
         return unpool(x, (places ^ 1, size))  # the neighbour in the same block of two columns
 
-    monkeypatch.setattr(segnet, "unpool", mirrored)
+    monkeypatch.setattr(unpooling, "unpool", mirrored)
     assert (network(x) - before).abs().max() > 1e-3
 
 

@@ -10,9 +10,8 @@ from napari_unetseg.networks import reach
 from napari_unetseg.networks.blocks import initialise
 from napari_unetseg.networks.encoders import VGG16_STAGES, conv_norm, conv_norm_relu, vgg16_stages
 from napari_unetseg.networks.network import Network
-from napari_unetseg.networks.unpooling import mirrored_stages, pool, unpool
+from napari_unetseg.networks.unpooling import layers_of, mirrored_stages, there_and_back
 from napari_unetseg.schema.config import NetworkConfig
-from napari_unetseg.schema.errors import InputError
 
 
 class _Unpooling(Network):
@@ -38,25 +37,15 @@ class _Unpooling(Network):
         super().__init__(config)
         edge = 2 ** len(looks)
         self.divisor = (edge, edge)
-        halo = reach.halo_of(_layers(looks, kernel=kernel), divisor=edge)
+        halo = reach.halo_of(layers_of(looks, kernel=kernel), divisor=edge)
         self.halo = (halo, halo)
         self.maps_per_pixel = 6.0 * config.width + config.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of `x`, whose edges may have any length from the divisor on."""
         self.check_channels(x)
-        if min(x.shape[2:]) < self.divisor[0]:
-            raise InputError(
-                f"this network reads images of {self.divisor[0]} x {self.divisor[0]} pixels or more, "
-                f"got {tuple(x.shape[2:])}; pad them"
-            )
-        switches = []
-        for stage in self.encoder:
-            x, places = pool(stage(x))
-            switches.append(places)
-        for stage in self.decoder:
-            x = stage(unpool(x, switches.pop()))
-        logits: Tensor = self.head(x)
+        self.check_least(x)
+        logits: Tensor = self.head(there_and_back(x, encoder=self.encoder, decoder=self.decoder))
         return logits
 
 
@@ -92,11 +81,3 @@ class SegNetBasic(_Unpooling):
 
 def _layer(inputs: int, outputs: int) -> nn.Module:
     return conv_norm_relu(inputs, outputs, bias=True)
-
-
-def _layers(looks: tuple[int, ...], *, kernel: int) -> list[reach.Layer]:
-    """Return the layers of encoder and decoder; `looks` tells how many convolutions each stage has, finest first."""
-    convolution = reach.Layer(kernel, padding=kernel // 2)
-    down = [[convolution] * count + [reach.Layer(2, stride=2)] for count in looks]
-    up = [[reach.Layer(2, stride=2, is_up=True)] + [convolution] * count for count in reversed(looks)]
-    return [layer for stage in down + up for layer in stage]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, max_unpool2d
 
+from napari_unetseg.networks import reach
 from napari_unetseg.networks.encoders import VGG16_STAGES, vgg16_widths
 
 Switches = tuple[Tensor, tuple[int, int]]
@@ -29,6 +30,29 @@ def unpool(x: Tensor, switches: Switches) -> Tensor:
     """
     places, size = switches
     return max_unpool2d(x, places, [2, 2], output_size=size)
+
+
+def there_and_back(
+    x: Tensor, *, encoder: Iterable[nn.Module], decoder: Iterable[nn.Module], middle: nn.Module | None = None
+) -> Tensor:
+    """Return the features of `x` after stages with a pooling behind each, and stages with an unpooling before each."""
+    switches = []
+    for stage in encoder:
+        x, places = pool(stage(x))
+        switches.append(places)
+    if middle is not None:
+        x = middle(x)
+    for stage in decoder:
+        x = stage(unpool(x, switches.pop()))
+    return x
+
+
+def layers_of(looks: Sequence[int], *, kernel: int, middle: Sequence[reach.Layer] = ()) -> list[reach.Layer]:
+    """Return how far such a network looks: as many convolutions as `looks` tells on either side, finest stage first."""
+    convolution = reach.Layer(kernel, padding=kernel // 2)
+    down = [[convolution] * count + [reach.Layer(2, stride=2)] for count in looks]
+    up = [[reach.Layer(2, stride=2, is_up=True)] + [convolution] * count for count in reversed(looks)]
+    return [layer for stage in (*down, middle, *up) for layer in stage]
 
 
 def mirrored_stages(layer: Callable[[int, int], nn.Module], *, width: int, ends: int) -> nn.ModuleList:
