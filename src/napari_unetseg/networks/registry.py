@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from napari_unetseg.networks.fcn import FCN8s, FCN16s, FCN32s, FCNResNet18
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.segnet import SegNet, SegNetBasic
 from napari_unetseg.networks.unet import UNet
@@ -18,6 +19,10 @@ __all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {
+    "fcn16s": FCN16s,
+    "fcn32s": FCN32s,
+    "fcn8s": FCN8s,
+    "fcn_resnet18": FCNResNet18,
     "segnet": SegNet,
     "segnet_basic": SegNetBasic,
     "unet": UNet,
