@@ -7,6 +7,7 @@ from tests.networks.test_unet import tiled
 from torch import nn
 from torch.testing import assert_close
 
+from napari_unetseg.networks.fold import fold_batch_norm
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.registry import build
 from napari_unetseg.schema.config import NetworkConfig
@@ -42,6 +43,8 @@ def check_promises(network: Network, *, edge: int) -> None:
         together = network.double()(x.double())
         assert together.shape == (3, network.config.out_channels, edge, edge)
         assert_close(network(x[1:2].double()), together[1:2], rtol=0, atol=1e-9 * float(together.abs().max()))
+        folded = fold_batch_norm(network)
+        assert_close(folded(x.double()), together, rtol=0, atol=1e-9 * float(together.abs().max()))
         network.float()
         check_state(network, x[:1])
         check_low_precision(network, x[:2])

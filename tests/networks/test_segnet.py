@@ -83,4 +83,4 @@ def test_the_decoder_of_the_basic_network_has_no_relu() -> None:
 def test_overfits_one_image(name: str) -> None:
     torch.manual_seed(0)
     network = build(NetworkConfig(architecture=name, width=8, out_channels=2))
-    assert overfit(network, steps=60, batch=2) > 0.95
+    assert overfit(network, steps=50, rate=2e-2) > 0.95
