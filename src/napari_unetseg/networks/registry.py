@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from napari_unetseg.networks.deconvnet import DeconvNet
 from napari_unetseg.networks.enet import ENet
 from napari_unetseg.networks.fcn import FCN8s, FCN16s, FCN32s, FCNResNet18
 from napari_unetseg.networks.network import Network
@@ -20,6 +21,7 @@ __all__ = ["Network", "build", "describe", "divisor", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {
+    "deconvnet": DeconvNet,
     "enet": ENet,
     "fcn16s": FCN16s,
     "fcn32s": FCN32s,
