@@ -93,6 +93,12 @@ class Network(nn.Module):
                 "choose the channels it was trained on"
             )
 
+    def check_least(self, x: Tensor) -> None:
+        """Refuse edges below the divisor, of which pooling would leave nothing."""
+        if any(size < step for size, step in zip(x.shape[2:], self.divisor, strict=True)):
+            least = " x ".join(map(str, self.divisor))
+            raise InputError(f"this network reads images of {least} pixels or more, got {tuple(x.shape[2:])}; pad them")
+
     def check_multiple(self, x: Tensor) -> None:
         """Refuse sizes that are not multiples of the divisor, and name the next that are."""
         sizes = tuple(x.shape[2:])

@@ -1,7 +1,7 @@
-"""How far a U-Net looks: margins, halos and valid sizes along one axis, from its pooling strides (finest first).
+"""How far a network looks along one axis: any from its layers, a U-Net from its pooling strides (finest first).
 
-Each level has a block on the way down and one on the way up. Regions are aligned: they start and end at multiples of
-the product of the strides.
+Each level of a U-Net has a block on the way down and one on the way up. Regions are aligned: they start and end at
+multiples of the product of the strides, here called the divisor.
 """
 
 from __future__ import annotations
@@ -12,6 +12,42 @@ from typing import NamedTuple
 
 BLOCK = 2
 """Pixels of its own level that a block of two 3-wide convolutions looks to either side."""
+
+
+class Layer(NamedTuple):
+    """A convolution or pooling along one axis; `is_up`: transposed, or an unpooling."""
+
+    kernel: int = 3
+    stride: int = 1
+    padding: int = 0
+    """Pixels added in front; of a transposed one those taken off."""
+    dilation: int = 1
+    is_up: bool = False
+
+
+def span(layers: Sequence[Layer], *, first: int, last: int) -> tuple[int, int]:
+    """Return the first and the last input pixel on which the outputs `first` to `last` of `layers` depend.
+
+    ```
+    convolution   output o sees inputs  o stride - padding + dilation (0 .. kernel - 1)
+    transposed    input i makes outputs i stride - padding +          (0 .. kernel - 1)
+    ```
+    """
+    for kernel, stride, padding, dilation, is_up in reversed(layers):
+        if is_up:
+            first, last = -(-(first + padding - kernel + 1) // stride), (last + padding) // stride
+        else:
+            first, last = first * stride - padding, last * stride - padding + dilation * (kernel - 1)
+    return first, last
+
+
+def halo_of(layers: Sequence[Layer], *, divisor: int) -> int:
+    """Return what the logits of an aligned region depend on beyond it, rounded up to a multiple of the divisor.
+
+    `layers` lead from the image to the logits; of several ways the one that looks farthest.
+    """
+    first, last = span(layers, first=0, last=divisor - 1)
+    return -(-max(-first, last - divisor + 1) // divisor) * divisor
 
 
 class Looks(NamedTuple):

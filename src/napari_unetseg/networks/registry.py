@@ -9,13 +9,17 @@ import torch
 from pydantic import ValidationError
 
 from napari_unetseg.networks.bisenet import BiSeNet
+from napari_unetseg.networks.deconvnet import DeconvNet
 from napari_unetseg.networks.deeplab import DeepLabV3, DeepLabV3Plus
 from napari_unetseg.networks.dfn import DFN
+from napari_unetseg.networks.enet import ENet
 from napari_unetseg.networks.fanet import FANet
+from napari_unetseg.networks.fcn import FCN8s, FCN16s, FCN32s, FCNResNet18
 from napari_unetseg.networks.fusionnet import FusionNet
 from napari_unetseg.networks.gcn import GCN
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.rednet import RedNet
+from napari_unetseg.networks.segnet import SegNet, SegNetBasic
 from napari_unetseg.networks.u2net import U2Net, U2NetLite
 from napari_unetseg.networks.unet import UNet
 from napari_unetseg.networks.unet_plus_plus import UNetPlusPlus
@@ -27,13 +31,21 @@ __all__ = ["Network", "build", "describe", "divisor", "names"]
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {
     "bisenet": BiSeNet,
+    "deconvnet": DeconvNet,
     "deeplab_v3": DeepLabV3,
     "deeplab_v3_plus": DeepLabV3Plus,
     "dfn": DFN,
+    "enet": ENet,
     "fanet": FANet,
+    "fcn16s": FCN16s,
+    "fcn32s": FCN32s,
+    "fcn8s": FCN8s,
+    "fcn_resnet18": FCNResNet18,
     "fusionnet": FusionNet,
     "gcn": GCN,
     "rednet": RedNet,
+    "segnet": SegNet,
+    "segnet_basic": SegNetBasic,
     "u2net": U2Net,
     "u2net_lite": U2NetLite,
     "unet": UNet,
