@@ -19,7 +19,7 @@ from napari_unetseg.images.zarr_store import name_inside
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
-_LABEL_SUFFIXES = ("", "_labels", "_masks", "_mask")
+LABEL_SUFFIXES = ("", "_labels", "_masks", "_mask")
 _LONGEST_NAME = 200
 """Bytes of an output name; file systems allow 255, and temporary names are longer."""
 
@@ -75,15 +75,20 @@ def read_pair(
     """Open an image and read its labels with the image's axes ([T,] [Z,] Y, X); shapes must agree."""
     image = open_image(image_path, axes=axes)
     labels = (reader or LabelReader()).read(Path(label_path))
+    return image, fit_labels(labels, image=image, name=str(label_path))
+
+
+def fit_labels(labels: np.ndarray, *, image: ImageSource, name: str) -> np.ndarray:
+    """Return labels with the axes of their image ([T,] [Z,] Y, X); if shapes differ, the error begins with `name`."""
     letters = label_axes(image.axes.letters)
     shape = tuple(image.sizes[letter] for letter in letters)
     if _without_ones(labels.shape) != _without_ones(shape) or labels.shape[-2:] != shape[-2:]:
         raise InputError(
-            f"{label_path}: labels of shape {labels.shape} do not fit {image_path}: "
+            f"{name}: labels of shape {labels.shape} do not fit {image.path or image.name}: "
             f"{shape} ({letters}, read as {image.axes.letters}); "
             "give labels of the same size"
         )
-    return image, labels.reshape(shape)
+    return labels.reshape(shape)
 
 
 def output_names(inputs: Sequence[Path], *, folder: Path, suffix: str) -> dict[Path, Path]:
@@ -177,7 +182,7 @@ def _list_labels(folder: Path) -> dict[Path, Path]:
 def _split(left: dict[Path, Path], right: dict[Path, Path]) -> tuple[dict[Path, Path], list[Path]]:
     """Leave to each side its own; files of one folder for both are told apart by the label suffix."""
     if left.keys() == right.keys():
-        labels = [path for path in right if stem_of(path).endswith(_LABEL_SUFFIXES[1:])]
+        labels = [path for path in right if stem_of(path).endswith(LABEL_SUFFIXES[1:])]
         return {path: name for path, name in left.items() if path not in labels}, labels
     return left, list(right)
 
@@ -204,7 +209,7 @@ class _LabelIndex:
 
     def by_suffix(self, image: Path) -> Path | None:
         """Return the unused label file of equal stem, or of stem and suffix."""
-        for suffix in _LABEL_SUFFIXES:
+        for suffix in LABEL_SUFFIXES:
             found = [path for path in self._by_stem.get(stem_of(image) + suffix, ()) if path in self.left]
             if len(found) > 1:
                 names = ", ".join(path.name for path in found)

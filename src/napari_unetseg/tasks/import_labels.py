@@ -1,0 +1,249 @@
+"""Turn annotations of other programs into pairs of image and label TIFF; a bad one never stops the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from napari_unetseg.images.annotation import Annotation, AnnotationFormat
+from napari_unetseg.images.annotation_files import find_annotations
+from napari_unetseg.images.atomic import remove
+from napari_unetseg.images.axes import label_axes
+from napari_unetseg.images.budget import check_allocation
+from napari_unetseg.images.canvas import Drawn
+from napari_unetseg.images.image_names import ImageIndex
+from napari_unetseg.images.label_ids import IGNORE, to_ids
+from napari_unetseg.images.layouts import fit_labels, output_names
+from napari_unetseg.images.notes import GroupedNotes
+from napari_unetseg.images.pairs import IMAGES, LABELS
+from napari_unetseg.images.palette import write_palette
+from napari_unetseg.images.read import open_image
+from napari_unetseg.images.source import ImageSource
+from napari_unetseg.images.write import write_image
+from napari_unetseg.labels.classes import WHITE, as_classes
+from napari_unetseg.labels.plausible import check_plausible
+from napari_unetseg.schema.config import MAX_CLASSES
+from napari_unetseg.schema.errors import InputError, UnetSegError
+from napari_unetseg.schema.events import Event, ItemDone, Note
+from napari_unetseg.schema.words import counted
+
+PALETTE = "palette"
+"""The folder of palette PNGs, beside those of images and labels."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of an import: an entry for each image, and what was lost on the way."""
+
+    images: Path
+    labels: Path
+    is_semantic: bool = False
+    """Labels are classes."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes 1, 2, ... if they have some."""
+    items: list[ItemDone] = field(default_factory=list)
+    shared: int = 0
+    """Pixels that lie in more than one object."""
+    ignored: int = 0
+    """Pixels that are -1, "not annotated"."""
+    skipped: Counter[str] = field(default_factory=Counter)
+    """How often something in the annotations made no object, by what it was."""
+    without_annotation: list[Path] = field(default_factory=list)
+    """Images that nothing is known of; they are not written."""
+
+
+def import_labels(
+    annotations: Path,
+    *,
+    output: Path,
+    images: Path | None = None,
+    format: AnnotationFormat | None = None,  # noqa: A002 - the word users know
+    is_semantic: bool = False,
+    colours: Path | None = None,
+    axes: str | None = None,
+    has_palette: bool = False,
+    overwrite: bool = False,
+) -> Generator[Event, None, Imported]:
+    """Write `output/images/STEM.tif` and `output/labels/STEM.tif` for each annotated image.
+
+    `images` is the folder of the images, or the only one; none: they lie where the annotations are. The `format` is
+    found out where it is not given. Labels are objects, or classes (`is_semantic`); the file `colours` says which class
+    each colour of a mask stands for. `has_palette` adds `output/palette/STEM.png`. Files that are there are refused
+    before any work, unless they may be replaced (`overwrite`); images and annotations that were given never are. What
+    cannot be imported is an `ItemDone` with its error.
+    """
+    images = images or (annotations if annotations.is_dir() else annotations.parent)
+    found = find_annotations(annotations, images=images, format=format, is_semantic=is_semantic, colours=colours)
+    for note in found.notes:
+        yield Note(note)
+    index = ImageIndex(images, without=set(found.files), is_for_one=len(found.items) == 1)
+    places = [_find(annotation, index=index) for annotation in found.items]
+    names = output_names([place for place in places if isinstance(place, Path)], folder=output / IMAGES, suffix=".tif")
+    _prepare(list(names.values()), output=output, given=[*names, *found.files], has_palette=has_palette, may=overwrite)
+    is_semantic = is_semantic or colours is not None
+    result = Imported(output / IMAGES, output / LABELS, is_semantic, found.classes, without_annotation=index.left())
+    tally, notes = _Tally(result), GroupedNotes()
+    for number, (annotation, place) in enumerate(zip(found.items, places, strict=True), start=1):
+        item = ItemDone(annotation.name, number, len(places), error=place if isinstance(place, str) else None)
+        if isinstance(place, Path):
+            try:
+                source = open_image(place, axes=axes)
+                drawn, labels = _draw(annotation, source, classes=found.classes if is_semantic else None)
+                target = names[place]
+                _write(source, labels, target=target, has_palette=has_palette)
+                notes.add(source)
+                tally.add(annotation.name, drawn, labels)
+                item = ItemDone(annotation.name, number, len(places), result.labels / target.name, _count(labels))
+            except UnetSegError as problem:
+                text = str(problem)
+                item = ItemDone(annotation.name, number, len(places), error=text)
+        result.items.append(item)
+        yield item
+    for text in [*notes.sentences(), *tally.sentences()]:
+        yield Note(text)
+    return result
+
+
+def _find(annotation: Annotation, *, index: ImageIndex) -> Path | str:
+    """Return the image of an annotation, or why there is none."""
+    if annotation.draw is None:
+        return annotation.error
+    try:
+        return index.take(annotation)
+    except InputError as error:
+        return str(error)
+
+
+def _prepare(
+    targets: Sequence[Path],
+    *,
+    output: Path,
+    given: Sequence[Path],
+    has_palette: bool,
+    may: bool,
+) -> None:
+    """Refuse what would replace files, originals above all, then make the folders."""
+    folders = [output / IMAGES, output / LABELS, *([output / PALETTE] if has_palette else [])]
+    originals = {path.resolve().parent for path in given}
+    for folder in folders:
+        if folder.resolve() in originals:
+            raise InputError(f"{folder}: holds the originals, which stay as they are; choose another output folder")
+    written = [
+        folder / (target.stem + ".png" if folder.name == PALETTE else target.name)
+        for target in targets
+        for folder in folders
+    ]
+    standing = [path for path in written if path.exists() or path.is_symlink()]
+    if standing and not may:
+        raise InputError(
+            f"{standing[0]}: {counted(len(standing), 'file')} of this import there already; pass --overwrite to "
+            "replace them, or choose another folder"
+        )
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+
+
+def _draw(annotation: Annotation, source: ImageSource, *, classes: Sequence[str] | None) -> tuple[Drawn, np.ndarray]:
+    """Return what was drawn, and its labels with the axes of the image: objects, or numbers of `classes`."""
+    assert annotation.draw is not None  # such an annotation has no place
+    drawn = annotation.draw(source)
+    labels = fit_labels(to_ids(drawn.labels, name=annotation.name), image=source, name=annotation.name)
+    if classes is not None:
+        if drawn.keeper == "the first by name":  # one mask for each cell: a mask of all of them
+            labels = labels > 0
+        return drawn, as_classes(labels, count=len(classes) + 1 if classes else MAX_CLASSES, name=annotation.name)
+    check_plausible(labels, name=annotation.name)
+    return drawn, labels
+
+
+def _write(source: ImageSource, labels: np.ndarray, *, target: Path, has_palette: bool) -> None:
+    """Write image and labels; if the labels cannot be written, the image goes too."""
+    letters = source.axes.letters
+    check_allocation(source.shape, source.dtype, what=str(source.path))
+    pixels = source.reader(tuple(slice(0, length) for length in source.shape))
+    if "S" in letters and source.shape[letters.index("S")] not in (3, 4):
+        letters = letters.replace("S", "C")  # grey with transparency is no colour
+    folder = target.parent.parent
+    write_image(target, pixels, axes=letters, scale=source.scale)
+    try:
+        ids = to_ids(labels, name=target.name)
+        if has_palette:
+            write_palette(folder / PALETTE / f"{target.stem}.png", ids)
+        write_image(folder / LABELS / target.name, ids, axes=label_axes(letters), scale=source.scale)
+    except BaseException:
+        remove(target)
+        raise
+
+
+def _count(labels: np.ndarray) -> int:
+    """Return the number of objects, or of classes that occur."""
+    return int(np.unique(labels[labels > 0]).size)
+
+
+class _Tally:
+    """Adds up what is lost on the way, and where most of it was."""
+
+    def __init__(self, result: Imported) -> None:
+        self._result = result
+        self._shared: dict[str, int] = {}
+        self._skipped: dict[str, str] = {}
+        self._keeper = ""
+        self._empty: list[str] = []
+        self._whole: list[str] = []
+
+    def add(self, name: str, drawn: Drawn, labels: np.ndarray) -> None:
+        """Take in one image."""
+        result = self._result
+        result.shared += drawn.shared
+        result.ignored += int(np.count_nonzero(labels == IGNORE)) if labels.dtype.kind == "i" else 0
+        result.skipped.update(drawn.skipped)
+        self._keeper = drawn.keeper
+        if drawn.shared:
+            self._shared[name] = drawn.shared
+        for what in drawn.skipped:
+            self._skipped.setdefault(what, name)
+        ids = np.unique(labels[labels > 0]).tolist()
+        if not ids:
+            self._empty.append(name)
+        elif ids == [WHITE] and not result.is_semantic:
+            self._whole.append(name)
+
+    def sentences(self) -> list[str]:
+        """Say what a person should know."""
+        result, texts = self._result, []
+        if self._shared:
+            most = max(self._shared, key=lambda name: self._shared[name])
+            texts.append(
+                f"{counted(result.shared, 'pixel')} in more than one object (most in {most}: {self._shared[most]:,}), "
+                f"kept by {self._keeper}"
+            )
+        texts += [
+            f"skipped: {what}, {counted(number, 'time')} (first in {self._skipped[what]})"
+            for what, number in result.skipped.items()
+        ]
+        if result.ignored:
+            texts.append(
+                f"{counted(result.ignored, 'pixel')} not annotated: -1 in the label files, which 'train' learns "
+                "nothing from and 'evaluate' does not score"
+            )
+        if self._whole:
+            texts.append(
+                f"{counted(len(self._whole), 'label map')} of 0 and {WHITE} alone ({_listed(self._whole)}): a mask, in "
+                "which all cells are one object; number the cells, or import classes with --semantic"
+            )
+        if self._empty:
+            texts.append(f"{counted(len(self._empty), 'image')} without an object: {_listed(self._empty)}")
+        if left := [path.name for path in result.without_annotation]:
+            texts.append(f"{counted(len(left), 'image')} without annotations, left out: {_listed(left)}")
+        return texts
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
