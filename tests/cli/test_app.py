@@ -10,7 +10,7 @@ import pytest
 
 from napari_unetseg import __version__
 
-COMMANDS = ("demo", "segment", "train", "evaluate", "models", "import", "simulate")
+COMMANDS = ("demo", "segment", "train", "compare", "evaluate", "models", "import", "simulate")
 
 
 def test_version(run):

@@ -39,7 +39,7 @@ def test_the_line_parses(line):
 
 def test_every_command_is_shown():
     text = "\n".join(COMMANDS)
-    for name in ("segment", "train", "evaluate", "import", "simulate", "models list"):
+    for name in ("segment", "train", "compare", "evaluate", "import", "simulate", "models list"):
         assert f"napari-unetseg {name}" in text
     assert any("napari-unetseg demo" in line for line in LINES)
 

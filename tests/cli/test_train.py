@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from napari_unetseg.cli.layers import RecipeLayers
 from napari_unetseg.models.file import read_card
@@ -37,6 +39,17 @@ def test_train_writes_a_model_that_segments(run, images, truth):
     assert "validation score" in result.out
     assert sorted(path.name for path in Path().glob("*.safetensors")) == ["mine.safetensors"]
     assert run("segment", images / "a.tif", "-o", "out", "-m", "mine.safetensors").code == 0
+
+
+def test_train_leaves_a_log_and_a_picture_of_its_curves(run, images, truth):
+    result = run("train", images, truth, "-o", "mine.safetensors", "--steps", 2, "--json", *TINY)
+    assert result.code == 0, result.err
+    assert (result.json["log"], result.json["curves"]) == ("mine.log.csv", "mine.curves.png")
+    rows = list(csv.DictReader(Path("mine.log.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["step"] for row in rows] == ["1", "2"]
+    assert all(row["mean_ap"] and row["loss"] for row in rows)
+    with Image.open("mine.curves.png") as picture:
+        assert picture.size[0] > 300
 
 
 def test_json_is_one_object(run, images, truth):

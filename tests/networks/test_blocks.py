@@ -8,7 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from napari_unetseg.networks.blocks import crop, double_convolution, initialise, pooling, up_convolution
+from napari_unetseg.networks.blocks import (
+    begin_even,
+    crop,
+    double_convolution,
+    initialise,
+    pooling,
+    up_convolution,
+)
 from napari_unetseg.schema.config import NetworkConfig
 
 
@@ -37,6 +44,16 @@ def test_he_initialisation() -> None:
     assert block[0].weight.std().item() == pytest.approx(0.0589, rel=0.02)
     assert block[0].bias.abs().max() == 0
     assert up.weight.std().item() == pytest.approx(math.sqrt(2 / 64), rel=0.02)
+
+
+def test_only_the_last_convolution_begins_small() -> None:
+    torch.manual_seed(0)
+    block = double_convolution(64, 64, config=NetworkConfig(norm="none"))
+    initialise(block)
+    first = block[0].weight.clone()
+    begin_even(block)
+    assert torch.equal(block[0].weight, first)
+    assert block[2].weight.std().item() == pytest.approx(0.01, rel=0.02)
 
 
 def test_up_convolution_undoes_the_shape_of_pooling() -> None:

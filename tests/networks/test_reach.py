@@ -37,3 +37,21 @@ def test_sizes_of_the_paper() -> None:
 )
 def test_nearest_valid_sizes(size: int, expected: tuple[int, int]) -> None:
     assert reach.nearest_valid(size, FOUR) == expected
+
+
+def test_layers_by_hand() -> None:
+    convolution, pooling, unpooling = reach.Layer(padding=1), reach.Layer(2, stride=2), reach.Layer(2, 2, is_up=True)
+    assert reach.span([convolution], first=0, last=0) == (-1, 1)
+    assert reach.span([reach.Layer(padding=4, dilation=4)], first=5, last=5) == (1, 9)
+    assert reach.span([pooling, unpooling], first=1, last=2) == (0, 3)
+    assert reach.span([reach.Layer(4, 2, 1, is_up=True)], first=0, last=1) == (-1, 1)
+    assert reach.halo_of([convolution, pooling, convolution, unpooling], divisor=2) == 4  # 2 coarse, and 1
+
+
+def test_layers_of_a_unet_give_its_radius() -> None:
+    block, poolings = [reach.Layer(padding=1)] * 2, len(FOUR)
+    down = ([*block, reach.Layer(2, 2)]) * poolings
+    up = ([reach.Layer(2, 2, is_up=True), *block]) * poolings
+    first, last = reach.span(down + block + up, first=0, last=15)
+    assert (-first, last - 15) == (94, 94)
+    assert reach.halo_of(down + block + up, divisor=16) == 96

@@ -17,6 +17,13 @@ def test_every_name_builds() -> None:
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(InputError, match=r"unknown architecture 'x'; known: .*unet"):
         build(NetworkConfig(architecture="x"))
+    with pytest.raises(InputError, match=r"did you mean 'unet'\?"):
+        build(NetworkConfig(architecture="unett"))
+
+
+def test_settings_that_an_architecture_does_not_have_are_refused() -> None:
+    with pytest.raises(InputError, match=r"network 'unet', setting 'speed': .*; its settings: "):
+        build(NetworkConfig(settings={"speed": 3}))
 
 
 def test_description_counts_the_default_network() -> None:

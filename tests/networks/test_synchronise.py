@@ -132,6 +132,18 @@ def test_dropout_drops_what_it_would_drop_in_one_process(ndim: int) -> None:
         assert torch.equal(own, whole[share])
 
 
+def test_dropped_maps_are_those_of_one_process() -> None:
+    x = noise(BATCH, 8, 5, 4).contiguous(memory_format=torch.channels_last)
+    torch.manual_seed(1)
+    whole = nn.Dropout2d(0.4)(x)
+    for share in SHARES:
+        network = nn.Sequential(nn.Dropout2d(0.4))
+        synchronise.synchronise(network, share=share, batch=BATCH)
+        torch.manual_seed(1)
+        assert torch.equal(network(x[share]), whole[share])
+        assert torch.equal(network.eval()(x[share]), x[share])
+
+
 @pytest.mark.parametrize("kind", ["cross_entropy", "cross_entropy_dice", "focal"])
 def test_the_loss_and_its_gradient_are_those_of_the_whole_batch(kind: str, in_two: Callable[..., list]) -> None:
     """Valid pixels are uneven: a mean of means would be wrong."""

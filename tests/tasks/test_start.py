@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from napari_unetseg.networks.registry import build
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import AugmentationConfig
+from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, Recipe
+from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.start import (
     STRENGTHS,
+    check_batch,
     fit_annotation,
     patch_of,
     start_recipe,
@@ -51,3 +54,24 @@ def test_augmentation_is_scaled_within_its_bounds(factor: float) -> None:
     changed = strengthened(strong, factor=factor)
     assert (changed == strong) == (factor == 1)
     assert changed.flip == (factor > 0)
+
+
+@pytest.mark.parametrize(
+    ("network", "patch", "batch", "least"),
+    [
+        (NetworkConfig(architecture="bisenet", width=2), (64, 64), 1, 2),  # BatchNorm after the mean of the image
+        (NetworkConfig(width=2), (16, 16), 1, 2),  # the coarsest map is one pixel
+    ],
+)
+def test_batches_too_small_for_batch_norm_are_refused(
+    network: NetworkConfig, patch: tuple[int, int], batch: int, least: int
+) -> None:
+    recipe = Recipe(network=network, patch=patch, batch=batch)
+    with pytest.raises(InputError, match=rf"'{network.architecture}' .* a batch of {least} or more"):
+        check_batch(build(network), recipe=recipe)
+    check_batch(build(network), recipe=recipe.replace(batch=least))
+
+
+def test_a_larger_patch_makes_up_for_a_small_batch() -> None:
+    network = NetworkConfig(width=2)
+    check_batch(build(network), recipe=Recipe(network=network, patch=(32, 16), batch=1))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_unetseg import __version__
-from napari_unetseg.cli import demo, evaluate, import_labels, models, segment, simulate, train
+from napari_unetseg.cli import compare, demo, evaluate, import_labels, models, segment, simulate, train
 
 app = typer.Typer(
     name="napari-unetseg",
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("demo", short_help="Simulate, segment, score and draw nuclei; offline.")(demo.demo)
 app.command("segment", short_help="Outline every cell in images, folders and stacks.")(segment.segment)
 app.command("train", short_help="Train a U-Net on your own images and labels.")(train.train)
+app.command("compare", short_help="Train several architectures alike, and compare them.")(compare.compare)
 app.command("evaluate", short_help="Score labels against the truth.")(evaluate.evaluate)
 app.add_typer(models.app, name="models", short_help="List, show, export and import models.")
 app.command("import", short_help="Turn annotations of other programs into pairs for training.")(

@@ -106,6 +106,16 @@ def networks(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
         from napari_unetseg.networks import registry
 
         entries = registry.describe()
-        head = ("name", "parameters", "summary", "reference")
-        report.say(table([tuple(entry.get(key) for key in head) for entry in entries], head=head))
+        rows = [
+            (
+                entry["name"],
+                entry["parameters"],
+                ", ".join(f"{ndim}D" for ndim in entry["dimensions"]),
+                "exact" if entry["is_tile_exact"] else "none",
+                entry["summary"],
+            )
+            for entry in entries
+        ]
+        report.say(table(rows, head=("name", "parameters", "for", "tiles", "summary")))
+        report.say("\nsources, settings and published sizes: --json")
         report.finish({"networks": entries})

@@ -44,7 +44,7 @@ def write_outline_picture(image: np.ndarray, labels: np.ndarray, *, path: Path, 
             if row == 0:
                 axes.set_title(word, fontsize=11, color=_INK)
     figure.suptitle(title, fontsize=13, color=_INK, x=0.003, ha="left")
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def choose_windows(labels: np.ndarray, *, count: int, size: int) -> list[tuple[slice, slice]]:
@@ -87,7 +87,7 @@ def write_score_plot(scores: dict[str, Any], *, path: Path) -> Path:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#dddddd", linewidth=0.8)
         axes.set_axisbelow(True)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _histogram(axes: Axes, values: Sequence[float | None]) -> None:
@@ -126,7 +126,8 @@ def _caption(axes: Axes, name: str) -> None:
     axes.text(0.03, 0.97, name, transform=axes.transAxes, color="white", fontsize=14, fontweight="bold", va="top")
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write the figure as PNG, in one step."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     write_bytes(path, buffer.getvalue())

@@ -133,7 +133,7 @@ def train(
         output = _check_output(output, resume=resume, overwrite=overwrite)
         settings = RecipeLayers(given, file=recipe, patch=patch)
         model = _load_start(start)
-        job = _reading(
+        job = reading(
             images,
             labels,
             settings.recipe(model),
@@ -210,7 +210,7 @@ def _load_start(name: str | None) -> Model | None:
     return load_model(name)
 
 
-def _reading(
+def reading(
     images: Path,
     labels: Path,
     recipe: Recipe,
@@ -220,6 +220,7 @@ def _reading(
     in_channels: int | None,
     three_axes: bool,
 ) -> Generator[Event, None, list[Sample]]:
+    """Return the job that reads images with their labels, checking first that they are there."""
     from napari_unetseg.cli.settings import channel_list
     from napari_unetseg.schema.errors import InputError
     from napari_unetseg.tasks.loading import read_samples
@@ -253,16 +254,13 @@ def _run(
     names: tuple[str, ...],
     report: Report,
 ) -> ModelCard:
+    from napari_unetseg.cli.diary import Diary
     from napari_unetseg.cli.progress import drive
-    from napari_unetseg.schema.events import Saved
     from napari_unetseg.schema.words import counted
     from napari_unetseg.tasks import train as task
 
-    saved: set[Path] = set()
-
-    def remember(event: Event) -> None:
-        if isinstance(event, Saved):
-            saved.add(event.path)
+    diary = Diary(output, images=len(samples), batch=recipe.batch, resume=resume, is_kept=not report.rank)
+    saved = diary.saved
 
     def when_stopped() -> str:
         if not saved:
@@ -287,4 +285,6 @@ def _run(
         class_names=names,
         data=data,
     )
-    return drive(job, report=report, watch=remember)
+    card = drive(job, report=report, watch=diary.add)
+    diary.draw()
+    return card

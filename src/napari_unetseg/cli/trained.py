@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 def tell_of(card: ModelCard, output: Path, *, report: Report) -> None:
     """Say what was learnt, how good it is, and what comes next."""
+    from napari_unetseg.cli.diary import curves_of
     from napari_unetseg.cli.table import table
     from napari_unetseg.schema.words import counted, duration
+    from napari_unetseg.tasks.training_log import log_of
 
     record = card.training
     assert record is not None  # written by the task
@@ -26,10 +28,14 @@ def tell_of(card: ModelCard, output: Path, *, report: Report) -> None:
         f"{output}: the weights of step {record.steps}, after {duration(record.seconds)}, "
         f"learnt from {learnt} in {counted(record.images, 'image')}"
     )
+    log, curves = log_of(output), curves_of(output)
+    report.say(f"{log} has the loss and the scores as a table, {curves.name} as a picture")
     report.say(f"next: napari-unetseg segment IMAGE_OR_FOLDER -o results --model {quoted(output)}")
     report.finish(
         {
             "model": output,
+            "log": log,
+            "curves": curves,
             "name": card.name,
             "steps": record.steps,
             "seconds": record.seconds,

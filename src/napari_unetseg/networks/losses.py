@@ -10,12 +10,14 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, max_pool2d, max_pool3d, one_hot
 
 from napari_unetseg.schema.config import LossConfig, TargetConfig
 from napari_unetseg.schema.errors import InputError
 
 IGNORE = -1
+BOUNDARY = 2  # the class of pixels at the rim of an object, where the target has one
+BORDER_ALPHA = 0.25  # weight of border pixels against others (Lin et al. 2017, section 5.1)
 Total = Callable[[Tensor], Tensor]
 
 
@@ -64,6 +66,29 @@ class SegmentationLoss(nn.Module):
             away = distance_loss(prediction, distance, weight, classes, total=total)
             loss = loss + self.loss.distance_weight * away
         return loss
+
+    def border(self, output: Tensor, classes: Tensor) -> Tensor:
+        """Return the loss of a border output (N, 1, ...): binary focal loss (Lin et al. 2017, eq. 5).
+
+        A border pixel is of the boundary class; without one, its class differs from that of a pixel beside it.
+        """
+        is_border = classes == BOUNDARY if self.target.kind in ("boundary", "both") else changes(classes)
+        truth = is_border.float()
+        logits = output[:, 0].float()
+        wrong = (truth - logits.sigmoid()).abs().clamp_min(1e-6)
+        balance = BORDER_ALPHA * truth + (1 - BORDER_ALPHA) * (1 - truth)
+        loss = balance * wrong**2 * binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        return _mean_over_valid(loss, None, classes, total=self.total)
+
+
+def changes(classes: Tensor) -> Tensor:
+    """Tell of each pixel (N, [Z,] Y, X) whether an annotated pixel around it has another class; not of unknown ones."""
+    pool = max_pool2d if classes.ndim == 3 else max_pool3d
+    known = (classes != IGNORE)[:, None]
+    values = classes[:, None].float()
+    highest = pool(values.where(known, values.new_tensor(-torch.inf)), 3, 1, 1)
+    lowest = -pool((-values).where(known, values.new_tensor(-torch.inf)), 3, 1, 1)
+    return ((highest > lowest) & known)[:, 0]
 
 
 def weighted_cross_entropy(

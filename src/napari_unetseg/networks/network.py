@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 from napari_unetseg.networks.blocks import crop
+from napari_unetseg.schema.base import Config
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
@@ -16,11 +18,40 @@ Halos = Sequence[tuple[int, int]]
 """For each spatial axis the pixels beyond the wanted region, in front and behind."""
 
 
+class NoSettings(Config):
+    """An architecture that has nothing to be set but its width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What a network gives while it learns, all at the size of the image."""
+
+    logits: Tensor
+    """(N, K, ...), as in prediction."""
+    deep: tuple[Tensor, ...] = ()
+    """Logits (N, K, ...) of earlier stages, which learn the same (deep supervision)."""
+    border: tuple[Tensor, ...] = ()
+    """Logits (N, 1, ...) of whether a pixel lies on a border between classes or objects."""
+
+
 class Network(nn.Module):
     """Base of all architectures: images (N, C, [Z,] Y, X) in, logits (N, K, [Z,] Y, X) out."""
 
     summary: ClassVar[str] = ""
     reference: ClassVar[str] = ""
+    Settings: ClassVar[type[Config]] = NoSettings
+    """What `NetworkConfig.settings` may hold."""
+    takes: ClassVar[frozenset[str]] = frozenset()
+    """The fields of `NetworkConfig` that it heeds besides architecture, channels, width and settings."""
+    dimensions: ClassVar[tuple[int, ...]] = (2,)
+    published_width: ClassVar[int] = 64
+    """The `width` at which it is the published network; others scale every layer."""
+    output_stride: ClassVar[int] = 1
+    """Pixels of the image for one of the last feature map; its logits are interpolated."""
+    least_batch: ClassVar[int] = 1
+    """Patches that a training step needs: 2 where BatchNorm follows the mean over the whole image."""
+    deep_weight: ClassVar[float] = 1.0
+    """Factor of the losses of earlier stages."""
 
     divisor: tuple[int, ...]
     """Per spatial axis: what the offsets and sizes of tiles must be a multiple of."""
@@ -42,6 +73,14 @@ class Network(nn.Module):
         logits: Tensor = self(x)
         return crop(logits, halos)
 
+    def forward_heads(self, x: Tensor) -> Heads:
+        """Return what the loss is taken of; architectures with more than one output override this.
+
+        `forward_cropped` rather than `forward`: an unpadded network mirrors what it lacks, so that its logits have the
+        size of `x`.
+        """
+        return Heads(self.forward_cropped(x, [(0, 0)] * self.config.ndim))
+
     def check_channels(self, x: Tensor) -> None:
         """Refuse what is not a batch of images with the channels of the configuration."""
         config = self.config
@@ -53,6 +92,12 @@ class Network(nn.Module):
                 f"the network reads {counted(config.in_channels, 'channel')}, got {x.shape[1]}; "
                 "choose the channels it was trained on"
             )
+
+    def check_least(self, x: Tensor) -> None:
+        """Refuse edges below the divisor, of which pooling would leave nothing."""
+        if any(size < step for size, step in zip(x.shape[2:], self.divisor, strict=True)):
+            least = " x ".join(map(str, self.divisor))
+            raise InputError(f"this network reads images of {least} pixels or more, got {tuple(x.shape[2:])}; pad them")
 
     def check_multiple(self, x: Tensor) -> None:
         """Refuse sizes that are not multiples of the divisor, and name the next that are."""

@@ -1,41 +1,92 @@
-"""How far a U-Net looks: margins, halos and valid sizes along one axis, from its pooling strides (finest first).
+"""How far a network looks along one axis: any from its layers, a U-Net from its pooling strides (finest first).
 
-Each level has two 3-wide convolutions on the way down and two on the way up, so every block looks `BLOCK` pixels of its
-own level to either side. Regions are aligned: they start and end at multiples of the product of the strides.
+Each level of a U-Net has a block on the way down and one on the way up. Regions are aligned: they start and end at
+multiples of the product of the strides, here called the divisor.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 BLOCK = 2
+"""Pixels of its own level that a block of two 3-wide convolutions looks to either side."""
 
 
-def decoder_margins(strides: Sequence[int]) -> tuple[list[int], list[int]]:
+class Layer(NamedTuple):
+    """A convolution or pooling along one axis; `is_up`: transposed, or an unpooling."""
+
+    kernel: int = 3
+    stride: int = 1
+    padding: int = 0
+    """Pixels added in front; of a transposed one those taken off."""
+    dilation: int = 1
+    is_up: bool = False
+
+
+def span(layers: Sequence[Layer], *, first: int, last: int) -> tuple[int, int]:
+    """Return the first and the last input pixel on which the outputs `first` to `last` of `layers` depend.
+
+    ```
+    convolution   output o sees inputs  o stride - padding + dilation (0 .. kernel - 1)
+    transposed    input i makes outputs i stride - padding +          (0 .. kernel - 1)
+    ```
+    """
+    for kernel, stride, padding, dilation, is_up in reversed(layers):
+        if is_up:
+            first, last = -(-(first + padding - kernel + 1) // stride), (last + padding) // stride
+        else:
+            first, last = first * stride - padding, last * stride - padding + dilation * (kernel - 1)
+    return first, last
+
+
+def halo_of(layers: Sequence[Layer], *, divisor: int) -> int:
+    """Return what the logits of an aligned region depend on beyond it, rounded up to a multiple of the divisor.
+
+    `layers` lead from the image to the logits; of several ways the one that looks farthest.
+    """
+    first, last = span(layers, first=0, last=divisor - 1)
+    return -(-max(-first, last - divisor + 1) // divisor) * divisor
+
+
+class Looks(NamedTuple):
+    """How far the parts of a network look, in pixels of their own level."""
+
+    block: int = BLOCK
+    head: int = 0
+    is_overlapping: bool = False
+    """Whether the way up by 2 mixes neighbours: linear interpolation, transposed convolutions wider than 2."""
+
+
+PLAIN = Looks()
+
+
+def decoder_margins(strides: Sequence[int], looks: Looks = PLAIN) -> tuple[list[int], list[int]]:
     """Pixels of each level that the decoder needs beyond the output region: before its block, and after it.
 
     The bottom level has no decoder block, so `after` is one longer than `before`.
     """
-    before, after = [], [0]
+    before, after = [], [looks.head]
     for stride in strides:
-        before.append(after[-1] + BLOCK)
-        after.append(-(-before[-1] // stride))
+        before.append(after[-1] + looks.block)
+        is_mixed = looks.is_overlapping and stride > 1
+        after.append(before[-1] // stride + 1 if is_mixed else -(-before[-1] // stride))
     return before, after
 
 
-def radius(strides: Sequence[int]) -> int:
+def radius(strides: Sequence[int], looks: Looks = PLAIN) -> int:
     """Input pixels beyond an aligned region that its logits depend on, when padded: 94 for four poolings by 2."""
-    need = decoder_margins(strides)[1][-1] + BLOCK
+    need = decoder_margins(strides, looks)[1][-1] + looks.block
     for stride in reversed(strides):
-        need = need * stride + BLOCK
+        need = need * stride + looks.block
     return need
 
 
-def halo(strides: Sequence[int]) -> int:
+def halo(strides: Sequence[int], looks: Looks = PLAIN) -> int:
     """Round the radius up to a multiple of the product of the strides: 96 for four poolings by 2."""
     divisor = math.prod(strides)
-    return -(-radius(strides) // divisor) * divisor
+    return -(-radius(strides, looks) // divisor) * divisor
 
 
 def valid_input(bottom: int, strides: Sequence[int]) -> int:

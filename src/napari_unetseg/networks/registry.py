@@ -2,23 +2,88 @@
 
 from __future__ import annotations
 
-import torch
+import difflib
+from typing import Any
 
+import torch
+from pydantic import ValidationError
+
+from napari_unetseg.networks.bisenet import BiSeNet
+from napari_unetseg.networks.deconvnet import DeconvNet
+from napari_unetseg.networks.deeplab import DeepLabV3, DeepLabV3Plus
+from napari_unetseg.networks.dfn import DFN
+from napari_unetseg.networks.enet import ENet
+from napari_unetseg.networks.fanet import FANet
+from napari_unetseg.networks.fcn import FCN8s, FCN16s, FCN32s, FCNResNet18
+from napari_unetseg.networks.fusionnet import FusionNet
+from napari_unetseg.networks.gcn import GCN
 from napari_unetseg.networks.network import Network
+from napari_unetseg.networks.rednet import RedNet
+from napari_unetseg.networks.segnet import SegNet, SegNetBasic
+from napari_unetseg.networks.u2net import U2Net, U2NetLite
 from napari_unetseg.networks.unet import UNet
+from napari_unetseg.networks.unet_plus_plus import UNetPlusPlus
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
 __all__ = ["Network", "build", "describe", "divisor", "names"]
 
-_ARCHITECTURES: dict[str, type[Network]] = {"unet": UNet}
+_SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
+_ARCHITECTURES: dict[str, type[Network]] = {
+    "bisenet": BiSeNet,
+    "deconvnet": DeconvNet,
+    "deeplab_v3": DeepLabV3,
+    "deeplab_v3_plus": DeepLabV3Plus,
+    "dfn": DFN,
+    "enet": ENet,
+    "fanet": FANet,
+    "fcn16s": FCN16s,
+    "fcn32s": FCN32s,
+    "fcn8s": FCN8s,
+    "fcn_resnet18": FCNResNet18,
+    "fusionnet": FusionNet,
+    "gcn": GCN,
+    "rednet": RedNet,
+    "segnet": SegNet,
+    "segnet_basic": SegNetBasic,
+    "u2net": U2Net,
+    "u2net_lite": U2NetLite,
+    "unet": UNet,
+    "unet_plus_plus": UNetPlusPlus,
+}
 
 
 def build(config: NetworkConfig) -> Network:
     """Return a freshly initialised network of the architecture that `config` names."""
-    if config.architecture not in _ARCHITECTURES:
-        raise InputError(f"unknown architecture '{config.architecture}'; known: {', '.join(names())}")
-    return _ARCHITECTURES[config.architecture](config)
+    kind = kind_of(config.architecture)
+    _check(kind, config)
+    return kind(config)
+
+
+def kind_of(name: str) -> type[Network]:
+    """Return the class of an architecture, which says what it is and takes; a wrong name is told the nearest."""
+    if name not in _ARCHITECTURES:
+        close = difflib.get_close_matches(name, names(), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise InputError(f"unknown architecture '{name}'; known: {', '.join(names())}{hint}")
+    return _ARCHITECTURES[name]
+
+
+def _check(kind: type[Network], config: NetworkConfig) -> None:
+    """Refuse what this architecture would not heed."""
+    name = config.architecture
+    if config.ndim not in kind.dimensions:
+        only = " and ".join(f"{ndim}D" for ndim in kind.dimensions)
+        raise InputError(f"the network '{name}' is for {only} only, not {config.ndim}D; choose another, such as unet")
+    for field in _SHARED:
+        if field not in kind.takes and getattr(config, field) != NetworkConfig.model_fields[field].default:
+            raise InputError(f"the network '{name}' has no setting '{field}'; leave it out")
+    try:
+        kind.Settings.model_validate(config.settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where, known = ".".join(map(str, first["loc"])), ", ".join(kind.Settings.model_fields) or "none"
+        raise InputError(f"network '{name}', setting '{where}': {first['msg']}; its settings: {known}") from None
 
 
 def names() -> list[str]:
@@ -26,17 +91,25 @@ def names() -> list[str]:
     return sorted(_ARCHITECTURES)
 
 
-def describe() -> list[dict[str, str | int]]:
-    """Say of each architecture what it is, where it comes from, and how many parameters it has by default."""
-    return [
-        {
-            "name": name,
-            "summary": _ARCHITECTURES[name].summary,
-            "reference": _ARCHITECTURES[name].reference,
-            "parameters": _parameters(NetworkConfig(architecture=name)),
-        }
-        for name in names()
-    ]
+def describe() -> list[dict[str, Any]]:
+    """Say of each architecture what it is, where it comes from, its parameters, and what it can do and be set to."""
+    return [_describe(name, _ARCHITECTURES[name]) for name in names()]
+
+
+def _describe(name: str, kind: type[Network]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "summary": kind.summary,
+        "reference": kind.reference,
+        "parameters": _parameters(NetworkConfig(architecture=name)),
+        "published_width": kind.published_width,
+        "published_parameters": _parameters(NetworkConfig(architecture=name, width=kind.published_width)),
+        "dimensions": list(kind.dimensions),
+        "is_tile_exact": kind.is_tile_exact,
+        "output_stride": kind.output_stride,
+        "least_batch": kind.least_batch,
+        "settings": sorted(kind.takes) + list(kind.Settings.model_fields),
+    }
 
 
 def divisor(config: NetworkConfig) -> tuple[int, ...]:

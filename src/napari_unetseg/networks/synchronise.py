@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn.functional import batch_norm, dropout
+from torch.nn.functional import batch_norm, dropout, dropout2d
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -25,6 +25,8 @@ def synchronise(network: nn.Module, *, share: slice, batch: int) -> None:
                 setattr(module, name, SharedNorm(child))
             elif isinstance(child, nn.Dropout):
                 setattr(module, name, SharedDropout(child.p, share=share, batch=batch))
+            elif isinstance(child, nn.Dropout2d):
+                setattr(module, name, SharedMapDropout(child.p, share=share, batch=batch))
     network.train(network.training)
 
 
@@ -83,6 +85,21 @@ class SharedDropout(nn.Dropout):
         layout = torch.channels_last if x.ndim == 4 else torch.channels_last_3d  # a draw follows the order in memory
         ones = x.new_ones((self.batch, *x.shape[1:])).contiguous(memory_format=layout)
         return x * dropout(ones, self.p)[self.share]
+
+
+class SharedMapDropout(nn.Dropout2d):
+    """Dropout of whole maps that draws for the whole batch, the same in every process, and applies its share."""
+
+    def __init__(self, rate: float, *, share: slice, batch: int) -> None:
+        super().__init__(rate)
+        self.share = share
+        self.batch = batch
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop maps of `x`, which has the patches of the share."""
+        if not self.training:
+            return x
+        return x * dropout2d(x.new_ones((self.batch, x.shape[1], 1, 1)), self.p)[self.share]
 
 
 class _Total(torch.autograd.Function):

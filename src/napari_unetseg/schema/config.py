@@ -32,6 +32,9 @@ class NetworkConfig(Config):
     norm: Literal["batch", "none"] = Field("batch", description="Normalisation after each convolution.")
     dropout: float = Field(0.0, ge=0, le=0.9, description="Dropout rate at the end of the contracting path.")
     flat_levels: int = Field(0, ge=0, le=7, description="3D only: finest levels that pool in Y and X but not in Z.")
+    settings: dict[str, bool | int | float | str] = Field(
+        {}, max_length=20, description="What else the architecture can be set to (see 'models networks')."
+    )
 
     @model_validator(mode="after")
     def _check_size(self) -> Self:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, Recipe
+from napari_unetseg.schema.errors import InputError
+from napari_unetseg.schema.words import counted
+
+if TYPE_CHECKING:
+    from napari_unetseg.networks.network import Network
 
 UNLABELLED = 0.1
 """Weight of unpainted pixels as background from scratch, where most cells are not painted: a network that is never
@@ -69,3 +77,16 @@ def strengthened(augmentation: AugmentationConfig, *, factor: float) -> Augmenta
     return augmentation.replace(
         **{name: min(most.get(name, 10.0), factor * getattr(augmentation, name)) for name in names}
     )
+
+
+def check_batch(network: Network, *, recipe: Recipe) -> None:
+    """Refuse batches too small for BatchNorm, which needs two values of each channel, also in the coarsest map."""
+    config, least = recipe.network, network.least_batch
+    coarsest = math.prod(edge // step for edge, step in zip(recipe.patch or (), network.divisor, strict=True))
+    if config.norm == "batch" and recipe.batch * coarsest < 2:
+        least = 2
+    if recipe.batch < least:
+        raise InputError(
+            f"the network '{config.architecture}' cannot learn from {counted(recipe.batch, 'patch', 'patches')} a step "
+            f"here; use a batch of {least} or more, or larger patches"
+        )

@@ -18,6 +18,8 @@ from napari_unetseg.tasks.optimize import update_average
 from napari_unetseg.tasks.patches import Batch
 
 MAX_GRADIENT = 10.0
+BORDER_WEIGHT = 0.1
+"""Factor of the losses of border outputs (Yu et al. 2018, section 4.1)."""
 BELIEVED_FROM = 0.4
 """Share of the budget after which a network has learnt enough of the painted objects to be asked about the others."""
 
@@ -51,11 +53,15 @@ def take_step(
     images = batch.images.contiguous(memory_format=devices.memory_format(recipe.network.ndim))
     statistics = [value.clone() for value in run_.network.buffers()]
     with cast:
-        # forward_cropped: the unpadded network mirrors what it lacks, so logits and targets have one size
-        logits = run_.network.forward_cropped(images, [(0, 0)] * recipe.network.ndim)
+        heads = run_.network.forward_heads(images)
     if recipe.weights.believed and used(run_.progress, recipe=recipe) >= BELIEVED_FROM:
-        batch = _believing(batch, logits[:, : recipe.target.class_count], strength=recipe.weights.believed)
-    loss = loss_function(logits.float(), batch.classes, batch.distance, batch.weights, batch.unknown)
+        batch = _believing(batch, heads.logits[:, : recipe.target.class_count], strength=recipe.weights.believed)
+    truth = (batch.classes, batch.distance, batch.weights, batch.unknown)
+    loss = loss_function(heads.logits.float(), *truth)
+    for logits in heads.deep:
+        loss = loss + run_.network.deep_weight * loss_function(logits.float(), *truth)
+    for logits in heads.border:
+        loss = loss + BORDER_WEIGHT * loss_function.border(logits.float(), batch.classes)
     run_.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     run_.team.add_gradients(run_.network)

@@ -35,7 +35,7 @@ from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare_for, split
 from napari_unetseg.tasks.serving import Data, score, score_training, serve
-from napari_unetseg.tasks.start import start_recipe
+from napari_unetseg.tasks.start import check_batch, start_recipe
 from napari_unetseg.tasks.step import Run, take_step
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
@@ -114,6 +114,7 @@ def run(
     if recipe.patch is None:
         recipe = recipe.replace(patch=choose_patch(training, divisor=network.divisor, target=recipe.target))
         yield Note(f"patches of {' x '.join(map(str, recipe.patch or ()))} pixels")
+    check_batch(network, recipe=recipe)
     data_sha256 = fingerprint([*training, *held])
     team.check_same((recipe.model_dump_json(), data_sha256, output.name))
     run_ = _set_up(network, recipe=recipe, start=start, device=place, team=team)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from napari.layers import Shapes
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
+from napari_unetseg.networks.registry import divisor
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import LossConfig, NetworkConfig, Recipe, TargetConfig, WeightConfig
 from napari_unetseg.tasks.start import STRENGTHS, patch_of, start_recipe, strengthened
@@ -15,6 +17,7 @@ from napari_unetseg.widgets._dock import Dock
 from napari_unetseg.widgets._form import Form
 from napari_unetseg.widgets._layer_choice import LayerChoice
 from napari_unetseg.widgets._layers import is_aid
+from napari_unetseg.widgets._network_form import NetworkForm
 
 ALL_CHANNELS = "all"
 LARGEST_ID = 2**31 - 1
@@ -41,11 +44,7 @@ class TrainOptions(QObject):
         self.channel.addItem(ALL_CHANNELS)
         dock.add_section("Annotation and axes", self._annotation())
         recipe = start_recipe(None)
-        self.network = Form(
-            recipe.network,
-            ["ndim", "width", "depth"],
-            labels={"ndim": "Dimensions", "width": "Width", "depth": "Depth"},
-        )
+        self.network = NetworkForm(recipe.network)
         self.loss = Form(LossConfig(), ["kind"], labels={"kind": "Loss"})
         self.weights = Form(WeightConfig(), ["w0", "sigma"], labels={"w0": "Gap weight (w0)", "sigma": "Reach (sigma)"})
         self.run = Form(
@@ -64,10 +63,10 @@ class TrainOptions(QObject):
         self.patch.setSingleStep(COARSEST)
         self.patch.setSuffix(" px")
         self.patch.setSpecialValueText("auto")
-        self.fixed = QLabel("Width and depth are those of the model to start from.")
+        self.fixed = QLabel("The network is that of the model to start from.")
         self.fixed.setWordWrap(True)
         patch = _rows([("Patch", self.patch, "Edge of the pieces that training draws from the images [patch]")])
-        _align(self.network, self.loss, self.weights, self.run, patch)
+        _align(self.network.form, self.loss, self.weights, self.run, patch)
         dock.add_section("Network and loss", self.fixed, self.network, self.loss, self.weights, self.run, patch)
         self.strength = QComboBox()
         self.strength.addItems(list(STRENGTHS))
@@ -109,13 +108,13 @@ class TrainOptions(QObject):
         if self.card is None:
             target = TargetConfig(kind="semantic") if is_semantic else base.target
             base = base.replace(network=self.network.value().replace(in_channels=channels), target=target)
-        ndim, depth = base.network.ndim, base.network.depth
+        steps = [math.lcm(step, COARSEST) for step in divisor(base.network)]
         edge = self.patch.value()
         return base.replace(
             loss=self.loss.value(),
             weights=self.weights.value(),
             augmentation=strengthened(base.augmentation, factor=STRENGTHS[self.strength.currentText()]),
-            patch=patch_of(edge, divisor=(max(COARSEST, 2**depth),) * ndim) if edge else None,
+            patch=patch_of(edge, divisor=tuple(steps)) if edge else None,
             **{name: getattr(run, name) for name in ("steps", "batch", "learning_rate", "validation", "match_size")},
         )
 

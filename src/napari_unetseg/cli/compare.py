@@ -1,0 +1,139 @@
+"""`napari-unetseg compare`: several architectures, one data set, the same budget; a table and a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_unetseg.cli.options import AxesOption, ChannelOption, DeviceOption, JsonFlag, OverwriteFlag, VerboseFlag
+from napari_unetseg.cli.report import Report, reporting
+
+if TYPE_CHECKING:
+    from napari_unetseg.schema.config import NetworkConfig, Recipe
+    from napari_unetseg.tasks.compare_networks import Row
+
+MINUTES = 10.0
+
+
+def compare(
+    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Images, as for 'train'.")],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Their labels, as for 'train'.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for models and table; made if needed.")],
+    networks: Annotated[
+        str, typer.Option(metavar="NAMES", help="Architectures with commas between (see 'models networks'), or all.")
+    ] = "all",
+    width: Annotated[int | None, typer.Option(help="Feature channels at full resolution, of each of them.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Budget of each in minutes; 10 if neither is given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Budget of each in steps.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Settings of training; options given here win over it.")
+    ] = None,
+    patch: Annotated[str | None, typer.Option(metavar="Y,X", help="Size of the training patches in pixels.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Patches per step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    channel: ChannelOption = None,
+    axes: AxesOption = None,
+    device: DeviceOption = "auto",
+    overwrite: OverwriteFlag = False,
+    as_json: JsonFlag = False,
+    verbose: VerboseFlag = False,
+) -> None:
+    """Train several architectures on the same images with the same budget, and compare what they give and take.
+
+    Scores are those on the images held back (the same for all). Writes a model of each, compare.csv and compare.png.
+    """
+    with reporting(as_json=as_json, verbose=verbose) as report:
+        from napari_unetseg.cli.layers import RecipeLayers
+        from napari_unetseg.cli.progress import drive
+        from napari_unetseg.cli.train import reading
+        from napari_unetseg.tasks import compare_networks as task
+
+        given = {"network": {"width": width}, "minutes": minutes, "steps": steps, "batch": batch, "seed": seed}
+        if minutes is None and steps is None:
+            given["minutes"] = MINUTES
+        settings = RecipeLayers(given, file=recipe, patch=patch)
+        chosen = _chosen(networks)
+        _check_folder(output, names=chosen, overwrite=overwrite)
+        job = reading(
+            images,
+            labels,
+            settings.recipe(None),
+            channel,
+            axes=axes,
+            in_channels=settings.in_channels(None),
+            three_axes=False,
+        )
+        samples = drive(job, report=report)
+        final = settings.recipe(None, in_channels=samples[0].image.shape[0])
+        report.when_stopped = lambda: f"the models that are done are in {output}; start again with the others"
+        rows = drive(
+            task.compare(samples, networks=_configs(chosen, recipe=final), recipe=final, folder=output, device=device),
+            report=report,
+        )
+        _tell(rows, output, report=report)
+
+
+def _chosen(text: str) -> list[str]:
+    from napari_unetseg.networks import registry
+
+    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    chosen = registry.names() if wanted in ([], ["all"]) else list(dict.fromkeys(wanted))
+    for name in chosen:
+        registry.kind_of(name)
+    return chosen
+
+
+def _configs(names: Sequence[str], *, recipe: Recipe) -> list[NetworkConfig]:
+    """Return each architecture with what all of them share: channels and width."""
+    from napari_unetseg.schema.config import NetworkConfig
+
+    shared = recipe.network.model_dump(include={"ndim", "in_channels", "out_channels", "width"})
+    return [NetworkConfig(architecture=name, **shared) for name in names]
+
+
+def _check_folder(folder: Path, *, names: Sequence[str], overwrite: bool) -> None:
+    """Make the folder, and refuse to replace models in it."""
+    from napari_unetseg.schema.errors import InputError
+
+    folder.mkdir(parents=True, exist_ok=True)
+    there = [name for name in names if (folder / f"{name}.safetensors").exists()]
+    if there and not overwrite:
+        raise InputError(
+            f"{folder}: holds {there[0]}.safetensors already; choose another folder, leave {', '.join(there)} out of "
+            "--networks, or give --overwrite"
+        )
+
+
+def _tell(rows: Sequence[Row], folder: Path, *, report: Report) -> None:
+    from napari_unetseg.cli.compare_plot import write_comparison
+    from napari_unetseg.cli.table import table
+    from napari_unetseg.images.atomic import write_text
+    from napari_unetseg.tasks.compare_networks import Row
+
+    ranked = sorted(rows, key=lambda row: -(row.ap50 or -1.0))
+    names = [field.name for field in fields(Row)]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([names, *([_cell(row, name) for name in names] for row in ranked)])
+    write_text(folder / "compare.csv", text.getvalue())
+    head = ("network", "AP@0.5", "mean AP", "parameters", "GMAC/Mpx", "MiB/Mpx", "ms/Mpx", "step")
+    report.say(table([_line(row) for row in ranked], head=head))
+    picture = write_comparison(ranked, path=folder / "compare.png")
+    report.say(f"{folder / 'compare.csv'} has the table, {picture.name} the picture; the models lie beside them")
+    failed = [row for row in rows if row.error]
+    report.finish({"rows": [asdict(row) for row in ranked], "notes": report.notes}, failed=len(failed))
+
+
+def _cell(row: Row, name: str) -> Any:
+    value = getattr(row, name)
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _line(row: Row) -> tuple[Any, ...]:
+    costs = (row.parameters, row.gmacs_per_mpx, round(row.mib_per_mpx))
+    return (row.network, row.ap50, row.mean_ap, *costs, row.ms_per_mpx and round(row.ms_per_mpx), row.steps or None)

@@ -1,0 +1,124 @@
+"""Train several architectures on the same images with the same budget, and tell what each gives and takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_unetseg.images import normalize
+from napari_unetseg.images.simulate import simulate
+from napari_unetseg.networks.cost import cost_of
+from napari_unetseg.networks.registry import build
+from napari_unetseg.schema.config import NetworkConfig, Recipe, TilingConfig
+from napari_unetseg.schema.errors import UnetSegError
+from napari_unetseg.schema.events import Event, Note
+from napari_unetseg.tasks import train
+from napari_unetseg.tasks.model import Model, load_model
+from napari_unetseg.tasks.predict import Predictor
+from napari_unetseg.tasks.samples import Sample
+
+TIMED = {2: (1024, 1024), 3: (32, 192, 192)}
+"""Image whose prediction is timed."""
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One architecture: what it costs, and what came of its training; `error` says why nothing did."""
+
+    network: str
+    width: int
+    parameters: int
+    gmacs_per_mpx: float
+    """Thousand million multiplications with addition for a million pixels."""
+    mib_per_mpx: float
+    """Estimate of the memory for a million pixels (float32)."""
+    steps: int = 0
+    seconds: float = 0.0
+    ap50: float | None = None
+    mean_ap: float | None = None
+    ms_per_mpx: float | None = None
+    """Milliseconds that this device takes for a million pixels, the fastest of three."""
+    error: str = ""
+
+
+def compare(
+    samples: Sequence[Sample],
+    *,
+    networks: Sequence[NetworkConfig],
+    recipe: Recipe,
+    folder: Path,
+    validation: Sequence[Sample] | None = None,
+    device: str = "auto",
+) -> Generator[Event, None, list[Row]]:
+    """Train each network with `recipe`, write NAME.safetensors into `folder`, and return a row for each.
+
+    All of them learn from the same images and are scored on the same ones that are held back (by the recipe's seed, or
+    `validation`); of each the weights that score best there are kept. One that cannot learn is told and left out.
+    """
+    rows = []
+    for number, config in enumerate(networks, start=1):
+        name = config.architecture
+        yield Note(f"{name} ({number} of {len(networks)})")
+        try:
+            own = recipe.replace(network=config, patch=_patch(recipe, config=config))
+            output = folder / f"{name}.safetensors"
+            job = train.run(samples, recipe=own, output=output, validation=validation, device=device)
+            yield from job
+            rows.append(_row(config, model=load_model(output), device=device))
+        except UnetSegError as error:
+            yield Note(f"{name}: {error}")
+            rows.append(_costs(config, error=str(error)))
+    return rows
+
+
+def _patch(recipe: Recipe, *, config: NetworkConfig) -> tuple[int, ...] | None:
+    """Return the recipe's patch, as much larger as this network's divisor asks."""
+    if recipe.patch is None:
+        return None
+    return tuple(-(-edge // step) * step for edge, step in zip(recipe.patch, build(config).divisor, strict=True))
+
+
+def _costs(config: NetworkConfig, **facts: object) -> Row:
+    cost = cost_of(config)
+    values = {
+        "network": config.architecture,
+        "width": config.width,
+        "parameters": cost.parameters,
+        "gmacs_per_mpx": cost.macs_per_pixel / 1000,
+        "mib_per_mpx": cost.bytes_per_pixel * 1e6 / 2**20,
+    }
+    return Row(**values, **facts)  # type: ignore[arg-type]
+
+
+def _row(config: NetworkConfig, *, model: Model, device: str) -> Row:
+    record = model.card.training
+    assert record is not None
+    return _costs(
+        config,
+        steps=record.steps,
+        seconds=record.seconds,
+        ap50=record.scores.get("ap0.50"),
+        mean_ap=record.scores.get("mean_ap"),
+        ms_per_mpx=time_prediction(model, device=device),
+    )
+
+
+def time_prediction(model: Model, *, device: str = "auto") -> float:
+    """Return the milliseconds that a million pixels take, from normalised image to maps: the fastest of three."""
+    config = model.card.network
+    predictor = Predictor(model.network, target=model.card.target, tiling=TilingConfig(device=device))
+    cells = simulate(TIMED[config.ndim], seed=0)[0][None]
+    image = normalize.apply(cells, stretch=normalize.measure([cells], config=model.card.normalization))
+    image = np.repeat(image, config.in_channels, axis=0)
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        for _ in predictor.predict(image):
+            pass
+        seconds.append(time.perf_counter() - began)
+    return 1e3 * min(seconds) / (cells.size / 1e6)

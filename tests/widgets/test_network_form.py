@@ -1,0 +1,34 @@
+"""The choice of an architecture: its own fields, and words on what it takes."""
+
+from __future__ import annotations
+
+from napari_unetseg.networks import registry
+from napari_unetseg.schema.config import NetworkConfig
+from napari_unetseg.widgets._network_form import NetworkForm, about
+
+
+def test_every_architecture_can_be_chosen_and_built(qtbot) -> None:
+    form = NetworkForm(NetworkConfig(width=4, depth=2))
+    qtbot.addWidget(form)
+    assert [form.combo.itemText(index) for index in range(form.combo.count())] == registry.names()
+    assert form.value() == NetworkConfig(width=4, depth=2)
+    for name in registry.names():
+        form.combo.setCurrentText(name)
+        assert form.value().architecture == name
+        registry.build(form.value())  # fields that it does not have are left as they are
+
+
+def test_a_change_is_told_once(qtbot) -> None:
+    form = NetworkForm(NetworkConfig(width=4))
+    qtbot.addWidget(form)
+    with qtbot.waitSignal(form.changed) as told:
+        form.form.set_value(NetworkConfig(width=8))
+    assert told.args == [NetworkConfig(width=8)]
+    assert form.about.text() == about(NetworkConfig(width=8))
+
+
+def test_the_words_tell_size_and_dimensions() -> None:
+    text = about(NetworkConfig())
+    assert "2D and 3D" in text
+    assert "1,942,340 parameters" in text
+    assert "MiB for a million pixels" in text
