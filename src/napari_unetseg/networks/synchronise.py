@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn.functional import batch_norm, dropout, dropout2d
+from torch.nn.functional import batch_norm, dropout
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -23,10 +23,9 @@ def synchronise(network: nn.Module, *, share: slice, batch: int) -> None:
         for name, child in module.named_children():
             if isinstance(child, _BatchNorm):
                 setattr(module, name, SharedNorm(child))
-            elif isinstance(child, nn.Dropout):
-                setattr(module, name, SharedDropout(child.p, share=share, batch=batch))
-            elif isinstance(child, nn.Dropout2d):
-                setattr(module, name, SharedMapDropout(child.p, share=share, batch=batch))
+            elif isinstance(child, nn.Dropout | nn.Dropout2d):
+                of_maps = isinstance(child, nn.Dropout2d)
+                setattr(module, name, SharedDropout(child.p, share=share, batch=batch, of_maps=of_maps))
     network.train(network.training)
 
 
@@ -71,35 +70,25 @@ class SharedNorm(_BatchNorm):
 
 
 class SharedDropout(nn.Dropout):
-    """Dropout that draws for the whole batch, the same in every process, and applies its share."""
+    """Dropout that draws for the whole batch, the same in every process, and applies its share.
 
-    def __init__(self, rate: float, *, share: slice, batch: int) -> None:
+    Of values, or, `of_maps`, of whole maps.
+    """
+
+    def __init__(self, rate: float, *, share: slice, batch: int, of_maps: bool = False) -> None:
         super().__init__(rate)
         self.share = share
         self.batch = batch
+        self.of_maps = of_maps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop values of `x`, which has the patches of the share."""
+        """Drop values or maps of `x`, which has the patches of the share."""
         if not self.training:
             return x
         layout = torch.channels_last if x.ndim == 4 else torch.channels_last_3d  # a draw follows the order in memory
-        ones = x.new_ones((self.batch, *x.shape[1:])).contiguous(memory_format=layout)
+        drawn = (x.shape[1], *(1,) * (x.ndim - 2)) if self.of_maps else x.shape[1:]
+        ones = x.new_ones((self.batch, *drawn)).contiguous(memory_format=layout)
         return x * dropout(ones, self.p)[self.share]
-
-
-class SharedMapDropout(nn.Dropout2d):
-    """Dropout of whole maps that draws for the whole batch, the same in every process, and applies its share."""
-
-    def __init__(self, rate: float, *, share: slice, batch: int) -> None:
-        super().__init__(rate)
-        self.share = share
-        self.batch = batch
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop maps of `x`, which has the patches of the share."""
-        if not self.training:
-            return x
-        return x * dropout2d(x.new_ones((self.batch, x.shape[1], 1, 1)), self.p)[self.share]
 
 
 class _Total(torch.autograd.Function):
