@@ -43,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--write", type=Path, help="where to write the tuned model")
+    parser.add_argument("--as-trained", action="store_true", help="write the model with the decoding it has")
     parser.add_argument("--images", type=int, help="how many training images to tune on (default: all)")
     options = parser.parse_args()
     model = load_model(options.model)
@@ -58,6 +59,8 @@ def main() -> None:
         rows.append(_row(f"val of {where}, as trained", start, _score(held, start, model=model)))
         rows.append(_row(f"val of {where}, tuned", best, _score(held, best, model=model)))
     publish(f"decoding_{name}", rows, model=name, images=len(chosen))
+    if options.as_trained:
+        best = start
     if options.write:
         picture = make_thumbnail(*prepare(chosen[:1], ndim=2, channels=channels, config=model.card.normalization))
         _write(model, best, scores=_score(everything, best, model=model), picture=picture, path=options.write)

@@ -30,7 +30,10 @@ def test_a_table_a_picture_and_the_models(run, images, truth):
         assert picture.size[0] > 300
     again = run("compare", images, truth, "-o", "out", "--networks", "unet", *TINY)
     assert again.code == 2
-    assert "leave unet out of --networks" in again.err.replace("\n", " ")
+    assert "holds unet already" in again.err.replace("\n", " ")
+    other = run("compare", images, truth, "-o", "out", "--networks", "segnet_basic", *TINY)
+    assert other.code == 0, other.err
+    assert {row["network"] for row in rows_of(Path("out"))} == {"unet", "segnet_basic"}  # the first row stays
 
 
 def test_an_unknown_architecture_is_named_before_anything_is_read(run, images, truth):
@@ -38,6 +41,25 @@ def test_an_unknown_architecture_is_named_before_anything_is_read(run, images, t
     assert result.code == 2
     assert "did you mean 'unet'?" in result.err.replace("\n", " ")
     assert not Path("out").exists()
+
+
+def test_one_that_cannot_be_built_is_told_and_the_others_go_on(run, images, truth):
+    """Some need two patches for BatchNorm; what the recipe says of the U-Net holds."""
+    Path("r.toml").write_text("[network]\ndepth = 2\n[network.settings]\nresidual = true\nskips = 'sum'\n")
+    result = run("compare", images, truth, "-o", "out", "--networks", "bisenet,unet", "--recipe", "r.toml", *TINY)
+    assert result.code == 1
+    rows = {row["network"]: row for row in rows_of(Path("out"))}
+    assert "a batch of 2 or more" in rows["bisenet"]["error"]
+    assert rows["unet"]["error"] == ""
+    network = read_card("out/unet.safetensors").network
+    assert (network.depth, network.settings) == (2, {"residual": True, "skips": "sum"})
+
+
+def test_classes_are_refused(run, images, truth):
+    Path("r.toml").write_text("[target]\nkind = 'semantic'\n")
+    result = run("compare", images, truth, "-o", "out", "--networks", "unet", "--recipe", "r.toml", *TINY)
+    assert result.code == 2
+    assert "leave target 'semantic' out" in result.err.replace("\n", " ")
 
 
 def test_one_that_cannot_learn_is_told_and_the_others_go_on(run, images, truth, monkeypatch):

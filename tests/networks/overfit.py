@@ -38,7 +38,7 @@ def overfit(network: Network, *, steps: int = 40, rate: float = 1e-2) -> float:
         heads = network.forward_heads(images)
         loss = loss_function(heads.logits, classes, None, None)
         for logits in heads.deep:
-            loss = loss + network.deep_weight * loss_function(logits, classes, None, None)
+            loss = loss + loss_function(logits, classes, None, None)
         for logits in heads.border:
             loss = loss + BORDER_WEIGHT * loss_function.border(logits, classes)
         optimiser.zero_grad()

@@ -37,7 +37,6 @@ def test_promises() -> None:
     heads = check_gradients(network)
     assert [one.shape[1] for one in heads.deep] == [3] * 3
     assert [one.shape[1] for one in heads.border] == [1] * 4
-    assert network.deep_weight == 1
     check_batch(network)
     check_precisions(network)
 

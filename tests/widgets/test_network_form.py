@@ -5,14 +5,18 @@ from __future__ import annotations
 from napari_unetseg.networks import registry
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.widgets._network_form import NetworkForm, about
+from napari_unetseg.widgets._train_options import COARSEST_OF_OTHERS
 
 
 def test_every_architecture_can_be_chosen_and_built(qtbot) -> None:
     form = NetworkForm(NetworkConfig(width=4, depth=2))
     qtbot.addWidget(form)
+    assert form.combo.count() == 1  # the others take torch, and nobody has looked yet
+    form.load()
     assert [form.combo.itemText(index) for index in range(form.combo.count())] == registry.names()
     assert form.value() == NetworkConfig(width=4, depth=2)
     for name in registry.names():
+        assert all(COARSEST_OF_OTHERS % step == 0 for step in registry.divisor(NetworkConfig(architecture=name)))
         form.combo.setCurrentText(name)
         assert form.value().architecture == name
         registry.build(form.value())  # fields that it does not have are left as they are
@@ -21,6 +25,7 @@ def test_every_architecture_can_be_chosen_and_built(qtbot) -> None:
 def test_a_change_is_told_once(qtbot) -> None:
     form = NetworkForm(NetworkConfig(width=4))
     qtbot.addWidget(form)
+    form.show()
     with qtbot.waitSignal(form.changed) as told:
         form.form.set_value(NetworkConfig(width=8))
     assert told.args == [NetworkConfig(width=8)]

@@ -46,7 +46,8 @@ def compare(
 ) -> None:
     """Train several architectures on the same images with the same budget, and compare what they give and take.
 
-    Scores are those on the images held back (the same for all). Writes a model of each, compare.csv and compare.png.
+    Scores are those on the images held back (the same for all). Writes a model of each, compare.csv and compare.png;
+    rows of other architectures that are in compare.csv already stay.
     """
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.layers import RecipeLayers
@@ -59,7 +60,7 @@ def compare(
             given["minutes"] = MINUTES
         settings = RecipeLayers(given, file=recipe, patch=patch)
         chosen = _chosen(networks)
-        _check_folder(output, names=chosen, overwrite=overwrite)
+        rows = _check_folder(output, names=chosen, overwrite=overwrite)
         job = reading(
             images,
             labels,
@@ -71,9 +72,16 @@ def compare(
         )
         samples = drive(job, report=report)
         final = settings.recipe(None, in_channels=samples[0].image.shape[0])
-        report.when_stopped = lambda: f"the models that are done are in {output}; start again with the others"
-        rows = drive(
-            task.compare(samples, networks=_configs(chosen, recipe=final), recipe=final, folder=output, device=device),
+        output.mkdir(parents=True, exist_ok=True)
+
+        def keep(row: Row) -> None:
+            rows.append(row)
+            _write_table(rows, output)
+
+        report.when_stopped = lambda: f"{output / 'compare.csv'} has what is done; start again with the others"
+        configs = _configs(chosen, recipe=final)
+        drive(
+            task.compare(samples, networks=configs, recipe=final, folder=output, device=device, keep=keep),
             report=report,
         )
         _tell(rows, output, report=report)
@@ -90,37 +98,67 @@ def _chosen(text: str) -> list[str]:
 
 
 def _configs(names: Sequence[str], *, recipe: Recipe) -> list[NetworkConfig]:
-    """Return each architecture with what all of them share: channels and width."""
+    """Return each architecture with what all share, channels and width; that of the recipe with all it says."""
     from napari_unetseg.schema.config import NetworkConfig
 
-    shared = recipe.network.model_dump(include={"ndim", "in_channels", "out_channels", "width"})
-    return [NetworkConfig(architecture=name, **shared) for name in names]
+    own = recipe.network
+    shared = own.model_dump(include={"ndim", "in_channels", "out_channels", "width"})
+    return [own if name == own.architecture else NetworkConfig(architecture=name, **shared) for name in names]
 
 
-def _check_folder(folder: Path, *, names: Sequence[str], overwrite: bool) -> None:
-    """Make the folder, and refuse to replace models in it."""
+def _check_folder(folder: Path, *, names: Sequence[str], overwrite: bool) -> list[Row]:
+    """Refuse to replace models, and return the rows of others that the folder's table has."""
     from napari_unetseg.schema.errors import InputError
 
-    folder.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; choose a folder for the results")
+    rows = _read_table(folder)
     there = [name for name in names if (folder / f"{name}.safetensors").exists()]
     if there and not overwrite:
+        done = {row.network for row in rows}
+        what = "" if done.issuperset(there) else " (a model without a row in compare.csv was not finished)"
         raise InputError(
-            f"{folder}: holds {there[0]}.safetensors already; choose another folder, leave {', '.join(there)} out of "
-            "--networks, or give --overwrite"
+            f"{folder}: holds {', '.join(there)} already{what}; choose another folder, leave what is done out of "
+            "--networks, or give --overwrite to train anew"
         )
+    return [row for row in rows if row.network not in names]
+
+
+def _read_table(folder: Path) -> list[Row]:
+    from napari_unetseg.schema.errors import InputError
+    from napari_unetseg.tasks.compare_networks import Row
+
+    path = folder / "compare.csv"
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [Row.of_text(row) for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise InputError(f"{path}: is no table of compare ({error}); move it away") from error
+
+
+def _write_table(rows: Sequence[Row], folder: Path) -> None:
+    from napari_unetseg.images.atomic import write_text
+    from napari_unetseg.tasks.compare_networks import Row
+
+    names = [field.name for field in fields(Row)]
+    text = io.StringIO()
+    lines = [[_cell(row, name) for name in names] for row in _ranked(rows)]
+    csv.writer(text, lineterminator="\n").writerows([names, *lines])
+    write_text(folder / "compare.csv", text.getvalue())
+
+
+def _ranked(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows, the best first, those without a score last."""
+    return sorted(rows, key=lambda row: 1.0 if row.ap50 is None else -row.ap50)
 
 
 def _tell(rows: Sequence[Row], folder: Path, *, report: Report) -> None:
     from napari_unetseg.cli.compare_plot import write_comparison
     from napari_unetseg.cli.table import table
-    from napari_unetseg.images.atomic import write_text
-    from napari_unetseg.tasks.compare_networks import Row
 
-    ranked = sorted(rows, key=lambda row: -(row.ap50 or -1.0))
-    names = [field.name for field in fields(Row)]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([names, *([_cell(row, name) for name in names] for row in ranked)])
-    write_text(folder / "compare.csv", text.getvalue())
+    ranked = _ranked(rows)
     head = ("network", "AP@0.5", "mean AP", "parameters", "GMAC/Mpx", "MiB/Mpx", "ms/Mpx", "step")
     report.say(table([_line(row) for row in ranked], head=head))
     picture = write_comparison(ranked, path=folder / "compare.png")

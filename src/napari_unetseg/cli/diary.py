@@ -18,22 +18,23 @@ class Diary:
     """Takes the events of a run; with `is_kept` the table grows as they come. `saved` are the files written so far."""
 
     def __init__(self, model: Path, *, images: int, batch: int, resume: bool, is_kept: bool) -> None:
-        self.model, self.is_kept = model, is_kept
+        self.model = model
         self.saved: set[Path] = set()
         self._history = History()
-        self._log = TrainingLog.begin(log_of(model), images=images, batch=batch, resume=resume)
+        self._log = TrainingLog.begin(log_of(model), images=images, batch=batch, resume=resume) if is_kept else None
 
     def add(self, event: Event) -> None:
         """Take one event."""
         if isinstance(event, Saved):
             self.saved.add(event.path)
         self._history.add(event)
-        if self.is_kept:
+        if self._log is not None:
             self._log.add(event)
 
-    def draw(self) -> None:
-        """Draw the curves of this run."""
-        if self.is_kept:
+    def close(self) -> None:
+        """End the table, and draw the curves of this run: of one that was resumed, from there on."""
+        if self._log is not None and self._history.step:
+            self._log.close()
             write_curves(self._history, path=curves_of(self.model))
 
 

@@ -272,8 +272,7 @@ def _run(
     budget = counted(recipe.steps, "step") if recipe.steps else counted(recipe.minutes or 0, "minute")
     network = recipe.network
     report.note(
-        f"{counted(len(samples), 'image')}, {network.architecture} {network.ndim}D "
-        f"of width {network.width} and depth {network.depth}, {budget}"
+        f"{counted(len(samples), 'image')}, {network.architecture} {network.ndim}D of width {network.width}, {budget}"
     )
     job = task.run(
         samples,
@@ -285,6 +284,7 @@ def _run(
         class_names=names,
         data=data,
     )
-    card = drive(job, report=report, watch=diary.add)
-    diary.draw()
-    return card
+    try:
+        return drive(job, report=report, watch=diary.add)
+    finally:
+        diary.close()

@@ -31,7 +31,7 @@ def main_facts(card: ModelCard, *, path: Path) -> dict[str, str]:
         "axes": f"{reads}; {counted(len(card.channels), 'channel')}: {', '.join(card.channels)}",
         "classes": ", ".join(card.classes) if card.target.is_semantic else "",
         "objects": _objects(card),
-        "network": f"{network.architecture} {network.ndim}D, width {network.width}, depth {network.depth}",
+        "network": f"{network.architecture} {network.ndim}D, width {network.width}{_depth(network)}",
         "size": f"{path.stat().st_size / 1e6:.1f} MB",
         **({} if record is None else _training(record)),
         "licence": card.licence,
@@ -74,3 +74,8 @@ def every_field(value: dict[str, Any], *, prefix: str = "") -> list[tuple[str, s
         elif item not in (None, "", []):
             lines.append((prefix + key, ", ".join(map(str, item)) if isinstance(item, list) else str(item)))
     return lines
+
+
+def _depth(network: NetworkConfig) -> str:
+    """Return the depth, which only the U-Net can be set to."""
+    return f", depth {network.depth}" if network.architecture == "unet" else ""

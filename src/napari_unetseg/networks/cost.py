@@ -16,18 +16,23 @@ EDGES = {2: (512, 512), 3: (32, 128, 128)}
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What one network takes."""
+class Size:
+    """How large one network is."""
 
     parameters: int
-    macs_per_pixel: float
-    """Multiplications with addition in convolutions and matrix products."""
     bytes_per_pixel: float
     """Estimate of the float32 maps that are alive at the widest point."""
 
 
-def cost_of(config: NetworkConfig) -> Cost:
+def size_of(config: NetworkConfig) -> Size:
     """Count on the meta device, where tensors have shapes but no values."""
+    with torch.device("meta"):
+        network = build(config)
+    return Size(sum(value.numel() for value in network.parameters()), 4 * network.maps_per_pixel)
+
+
+def macs_per_pixel(config: NetworkConfig) -> float:
+    """Count the multiplications with addition in convolutions and matrix products, on the meta device too."""
     edges = EDGES[config.ndim]
     with torch.device("meta"):
         network = build(config).eval()
@@ -35,8 +40,5 @@ def cost_of(config: NetworkConfig) -> Cost:
         image = torch.empty(1, config.in_channels, *edges)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.forward_cropped(image, [(0, 0)] * config.ndim)
-    return Cost(
-        parameters=sum(value.numel() for value in network.parameters()),
-        macs_per_pixel=counter.get_total_flops() / 2 / math.prod(edges),
-        bytes_per_pixel=4 * network.maps_per_pixel,
-    )
+    count: float = counter.get_total_flops() / 2
+    return count / math.prod(edges)

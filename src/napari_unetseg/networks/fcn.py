@@ -70,6 +70,7 @@ class FCN32s(Network):
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(count, count, 2 * factor, stride=factor, bias=False) for factor in factors
         )
+        self.coarsest = 0
         halo = reach.halo_of(_vgg_layers(factors), divisor=self.divisor[0])
         self.halo = (halo, halo)
         self.maps_per_pixel = 6.0 * width + 2.0 * count  # twice the pixels where the image is small: the padding

@@ -50,8 +50,8 @@ class Network(nn.Module):
     """Pixels of the image for one of the last feature map; its logits are interpolated."""
     least_batch: ClassVar[int] = 1
     """Patches that a training step needs: 2 where BatchNorm follows the mean over the whole image."""
-    deep_weight: ClassVar[float] = 1.0
-    """Factor of the losses of earlier stages."""
+    coarsest: int | None = None
+    """Pixels of the image for one of the coarsest map with BatchNorm; none: the divisor; 0: there is no BatchNorm."""
 
     divisor: tuple[int, ...]
     """Per spatial axis: what the offsets and sizes of tiles must be a multiple of."""

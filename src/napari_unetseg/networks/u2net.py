@@ -60,6 +60,7 @@ class U2Net(Network):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config)
         self.divisor = self.halo = (1, 1)
+        self.coarsest = 32
         self.maps_per_pixel = 7.0 * config.width + 13.0 * config.out_channels
         outputs = [_channels(stage.outputs, config=config) for stage in self._down]
         self.pool = nn.MaxPool2d(2, ceil_mode=True)

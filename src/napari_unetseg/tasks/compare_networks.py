@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.simulate import simulate
-from napari_unetseg.networks.cost import cost_of
-from napari_unetseg.networks.registry import build
+from napari_unetseg.networks.cost import macs_per_pixel, size_of
+from napari_unetseg.networks.registry import divisor
 from napari_unetseg.schema.config import NetworkConfig, Recipe, TilingConfig
-from napari_unetseg.schema.errors import UnetSegError
+from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.tasks import train
 from napari_unetseg.tasks.model import Model, load_model
@@ -32,10 +33,10 @@ class Row:
 
     network: str
     width: int
-    parameters: int
-    gmacs_per_mpx: float
+    parameters: int = 0
+    gmacs_per_mpx: float = 0.0
     """Thousand million multiplications with addition for a million pixels."""
-    mib_per_mpx: float
+    mib_per_mpx: float = 0.0
     """Estimate of the memory for a million pixels (float32)."""
     steps: int = 0
     seconds: float = 0.0
@@ -44,6 +45,15 @@ class Row:
     ms_per_mpx: float | None = None
     """Milliseconds that this device takes for a million pixels, the fastest of three."""
     error: str = ""
+
+    @classmethod
+    def of_text(cls, cells: Mapping[str, str]) -> Row:
+        """Return the row that a table holds as text; `ValueError` or `TypeError` where it is none."""
+        values = {name: value for name, value in cells.items() if value != ""}
+        numbers = {name: float(values[name]) for name in values if name not in ("network", "error")}
+        counts = {name: int(numbers[name]) for name in ("width", "parameters", "steps") if name in numbers}
+        facts: dict[str, Any] = {**values, **numbers, **counts}
+        return cls(**facts)
 
 
 def compare(
@@ -54,25 +64,30 @@ def compare(
     folder: Path,
     validation: Sequence[Sample] | None = None,
     device: str = "auto",
+    keep: Callable[[Row], None] | None = None,
 ) -> Generator[Event, None, list[Row]]:
     """Train each network with `recipe`, write NAME.safetensors into `folder`, and return a row for each.
 
     All of them learn from the same images and are scored on the same ones that are held back (by the recipe's seed, or
-    `validation`); of each the weights that score best there are kept. One that cannot learn is told and left out.
+    `validation`). One that cannot learn is told, and its row says why. `keep` gets each row as soon as it is there.
+    Raises `InputError` for target 'semantic', whose scores are others.
     """
-    rows = []
+    if recipe.target.is_semantic:
+        raise InputError("architectures are compared by the objects they find; leave target 'semantic' out")
+    rows: list[Row] = []
     for number, config in enumerate(networks, start=1):
         name = config.architecture
         yield Note(f"{name} ({number} of {len(networks)})")
         try:
             own = recipe.replace(network=config, patch=_patch(recipe, config=config))
             output = folder / f"{name}.safetensors"
-            job = train.run(samples, recipe=own, output=output, validation=validation, device=device)
-            yield from job
+            yield from train.run(samples, recipe=own, output=output, validation=validation, device=device)
             rows.append(_row(config, model=load_model(output), device=device))
         except UnetSegError as error:
             yield Note(f"{name}: {error}")
-            rows.append(_costs(config, error=str(error)))
+            rows.append(Row(name, config.width, error=str(error)))
+        if keep is not None:
+            keep(rows[-1])
     return rows
 
 
@@ -80,26 +95,19 @@ def _patch(recipe: Recipe, *, config: NetworkConfig) -> tuple[int, ...] | None:
     """Return the recipe's patch, as much larger as this network's divisor asks."""
     if recipe.patch is None:
         return None
-    return tuple(-(-edge // step) * step for edge, step in zip(recipe.patch, build(config).divisor, strict=True))
-
-
-def _costs(config: NetworkConfig, **facts: object) -> Row:
-    cost = cost_of(config)
-    values = {
-        "network": config.architecture,
-        "width": config.width,
-        "parameters": cost.parameters,
-        "gmacs_per_mpx": cost.macs_per_pixel / 1000,
-        "mib_per_mpx": cost.bytes_per_pixel * 1e6 / 2**20,
-    }
-    return Row(**values, **facts)  # type: ignore[arg-type]
+    return tuple(-(-edge // step) * step for edge, step in zip(recipe.patch, divisor(config), strict=True))
 
 
 def _row(config: NetworkConfig, *, model: Model, device: str) -> Row:
     record = model.card.training
     assert record is not None
-    return _costs(
-        config,
+    size = size_of(config)
+    return Row(
+        config.architecture,
+        config.width,
+        parameters=size.parameters,
+        gmacs_per_mpx=macs_per_pixel(config) / 1000,
+        mib_per_mpx=size.bytes_per_pixel * 1e6 / 2**20,
         steps=record.steps,
         seconds=record.seconds,
         ap50=record.scores.get("ap0.50"),

@@ -82,9 +82,10 @@ def strengthened(augmentation: AugmentationConfig, *, factor: float) -> Augmenta
 def check_batch(network: Network, *, recipe: Recipe) -> None:
     """Refuse batches too small for BatchNorm, which needs two values of each channel, also in the coarsest map."""
     config, least = recipe.network, network.least_batch
-    coarsest = math.prod(edge // step for edge, step in zip(recipe.patch or (), network.divisor, strict=True))
-    if config.norm == "batch" and recipe.batch * coarsest < 2:
-        least = 2
+    strides = network.divisor if network.coarsest is None else (network.coarsest,) * config.ndim
+    if config.norm == "batch" and all(strides):
+        values = math.prod(-(-edge // stride) for edge, stride in zip(recipe.patch or (), strides, strict=True))
+        least = max(least, 2 if values < 2 else 1)
     if recipe.batch < least:
         raise InputError(
             f"the network '{config.architecture}' cannot learn from {counted(recipe.batch, 'patch', 'patches')} a step "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from napari_unetseg.networks.losses import SegmentationLoss
+from napari_unetseg.networks.losses import IGNORE, SegmentationLoss
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks import device as devices
@@ -59,9 +59,10 @@ def take_step(
     truth = (batch.classes, batch.distance, batch.weights, batch.unknown)
     loss = loss_function(heads.logits.float(), *truth)
     for logits in heads.deep:
-        loss = loss + run_.network.deep_weight * loss_function(logits.float(), *truth)
+        loss = loss + loss_function(logits.float(), *truth)
+    sure = batch.classes if batch.unknown is None else batch.classes.masked_fill(batch.unknown, IGNORE)
     for logits in heads.border:
-        loss = loss + BORDER_WEIGHT * loss_function.border(logits.float(), batch.classes)
+        loss = loss + BORDER_WEIGHT * loss_function.border(logits.float(), sure)
     run_.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     run_.team.add_gradients(run_.network)

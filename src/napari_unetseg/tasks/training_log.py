@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from pathlib import Path
 from typing import Self
 
@@ -34,8 +35,10 @@ class TrainingLog:
 
     @classmethod
     def begin(cls, path: Path, *, images: int, batch: int, resume: bool) -> Self:
-        """Begin a log, or go on with the one that is there."""
+        """Begin a log, or go on with the one that is there; that of an earlier model is removed."""
         rows: list[list[str]] = []
+        if not resume:
+            path.unlink(missing_ok=True)
         if resume and path.is_file():
             with path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.reader(file) if row and row[0].isdigit()]
@@ -48,13 +51,19 @@ class TrainingLog:
                 if self._last is None:  # after a checkpoint some steps are taken again
                     self._rows = [row for row in self._rows if int(row[0]) < event.step]
                 self._last = event
-                self._losses.append(event.loss)
+                if math.isfinite(event.loss):  # else nothing was learnt
+                    self._losses.append(event.loss)
                 if event.step % EVERY == 0:
                     self._write_row("", "", "", "")
             case Validated() if not event.on_training:
                 is_of_classes = event.mean_iou is not None
                 ap = ("", "") if is_of_classes else (f"{event.ap50:.6g}", f"{event.mean_ap:.6g}")
                 self._write_row(*ap, f"{event.mean_iou:.6g}" if is_of_classes else "", str(int(event.is_kept)))
+
+    def close(self) -> None:
+        """Write a row for the last steps, if they have none."""
+        if self._losses:
+            self._write_row("", "", "", "")
 
     def _write_row(self, *scores: str) -> None:
         step = self._last

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_unetseg.networks import registry
-from napari_unetseg.networks.cost import cost_of
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
@@ -17,14 +16,19 @@ DEPENDENT = ("ndim", "depth")
 
 
 class NetworkForm(QWidget):
-    """A combo box of architectures, the fields that the chosen one has, and a few words about it."""
+    """A combo box of architectures, the fields that the chosen one has, and a few words about it.
+
+    What there is to choose is not known before it is seen for the first time (`load`), as that takes torch, which would
+    hold up the opening of a dock.
+    """
 
     changed = Signal(object)
 
     def __init__(self, config: NetworkConfig, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.combo = QComboBox()
-        self.combo.addItems(registry.names())
+        self.combo.addItem(config.architecture)
+        self._is_loaded = False
         self.form = Form(
             config, ["ndim", "width", "depth"], labels={"ndim": "Dimensions", "width": "Width", "depth": "Depth"}
         )
@@ -42,9 +46,28 @@ class NetworkForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for part in (choice, self.form, self.about):
             layout.addLayout(part) if isinstance(part, QFormLayout) else layout.addWidget(part)
-        self.set_value(config)
         self.combo.currentIndexChanged.connect(self._on_changed)
         self.form.changed.connect(self._on_changed)
+
+    def load(self) -> None:
+        """List all architectures, and tell of the one that is chosen."""
+        if self._is_loaded:
+            return
+        from napari_unetseg.networks import registry
+
+        self._is_loaded = True
+        chosen = self.combo.currentText()
+        self.combo.blockSignals(True)
+        self.combo.clear()
+        self.combo.addItems(registry.names())
+        self.combo.setCurrentText(chosen)
+        self.combo.blockSignals(False)
+        self._describe()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """List the architectures when they are first seen."""
+        self.load()
+        super().showEvent(event)
 
     def value(self) -> NetworkConfig:
         """Return what is shown; fields that the architecture does not have keep their usual value."""
@@ -54,11 +77,17 @@ class NetworkForm(QWidget):
 
     def set_value(self, config: NetworkConfig) -> None:
         """Show `config`."""
-        self.combo.setCurrentText(config.architecture)
+        if config.architecture != self.combo.currentText():
+            self.load()
+            self.combo.setCurrentText(config.architecture)
         self.form.set_value(config)
         self._describe()
 
     def _has(self, field: str) -> bool:
+        if not self._is_loaded:
+            return True  # the U-Net has all of them
+        from napari_unetseg.networks import registry
+
         kind = registry.kind_of(self.combo.currentText())
         return len(kind.dimensions) > 1 if field == "ndim" else field in kind.takes
 
@@ -70,6 +99,8 @@ class NetworkForm(QWidget):
             return
 
     def _describe(self) -> None:
+        if not self._is_loaded:
+            return
         for field in DEPENDENT:
             self.form.show_field(field, self._has(field))
         try:
@@ -80,11 +111,14 @@ class NetworkForm(QWidget):
 
 def about(config: NetworkConfig) -> str:
     """Say in a few words what an architecture is, what it can do, and what it takes at this size."""
+    from napari_unetseg.networks import registry
+    from napari_unetseg.networks.cost import size_of
+
     kind = registry.kind_of(config.architecture)
-    cost = cost_of(config)
+    size = size_of(config)
     dimensions = " and ".join(f"{ndim}D" for ndim in kind.dimensions)
     tiles = "" if kind.is_tile_exact else " Sees an image at once, so it must fit into memory."
     return (
-        f"{kind.summary} {dimensions}; {counted(cost.parameters, 'parameter')}, about "
-        f"{cost.bytes_per_pixel * 1e6 / 2**20:.0f} MiB for a million pixels.{tiles}"
+        f"{kind.summary} {dimensions}; {counted(size.parameters, 'parameter')}, about "
+        f"{size.bytes_per_pixel * 1e6 / 2**20:.0f} MiB for a million pixels.{tiles}"
     )

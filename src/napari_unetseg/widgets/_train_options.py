@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from napari.layers import Shapes
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
-from napari_unetseg.networks.registry import divisor
 from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import LossConfig, NetworkConfig, Recipe, TargetConfig, WeightConfig
 from napari_unetseg.tasks.start import STRENGTHS, patch_of, start_recipe, strengthened
@@ -24,6 +22,8 @@ LARGEST_ID = 2**31 - 1
 LABELS = 120  # px; the longest label of the section
 COARSEST = 16
 """Pixels that patch edges are multiples of, at least; a deeper network needs more."""
+COARSEST_OF_OTHERS = 64
+"""The same for every other architecture."""
 
 
 class TrainOptions(QObject):
@@ -108,13 +108,13 @@ class TrainOptions(QObject):
         if self.card is None:
             target = TargetConfig(kind="semantic") if is_semantic else base.target
             base = base.replace(network=self.network.value().replace(in_channels=channels), target=target)
-        steps = [math.lcm(step, COARSEST) for step in divisor(base.network)]
-        edge = self.patch.value()
+        network, edge = base.network, self.patch.value()
+        step = max(COARSEST, 2**network.depth) if network.architecture == "unet" else COARSEST_OF_OTHERS
         return base.replace(
             loss=self.loss.value(),
             weights=self.weights.value(),
             augmentation=strengthened(base.augmentation, factor=STRENGTHS[self.strength.currentText()]),
-            patch=patch_of(edge, divisor=tuple(steps)) if edge else None,
+            patch=patch_of(edge, divisor=(step,) * network.ndim) if edge else None,
             **{name: getattr(run, name) for name in ("steps", "batch", "learning_rate", "validation", "match_size")},
         )
 
