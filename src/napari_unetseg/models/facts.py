@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.words import counted, duration
 
 if TYPE_CHECKING:

@@ -50,9 +50,8 @@ class Row:
     def of_text(cls, cells: Mapping[str, str]) -> Row:
         """Return the row that a table holds as text; `ValueError` or `TypeError` where it is none."""
         values = {name: value for name, value in cells.items() if value != ""}
-        numbers = {name: float(values[name]) for name in values if name not in ("network", "error")}
-        counts = {name: int(numbers[name]) for name in ("width", "parameters", "steps") if name in numbers}
-        facts: dict[str, Any] = {**values, **numbers, **counts}
+        kinds = {"network": str, "error": str, "width": int, "parameters": int, "steps": int}
+        facts: dict[str, Any] = {name: kinds.get(name, float)(value) for name, value in values.items()}
         return cls(**facts)
 
 
