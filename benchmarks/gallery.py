@@ -116,7 +116,7 @@ def _draw(failures: list[Failure], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     stream = io.BytesIO()
     figure.savefig(stream, dpi=90)
-    Image.open(stream).convert("RGB").quantize(96).save(target, optimize=True)
+    Image.open(stream).convert("RGB").save(target, optimize=True)
     plt.close(figure)
 
 
