@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from napari_unetseg.images.label_ids import IGNORE
 from napari_unetseg.images.polygons import OutlineError, Patch, fill, patch_of
 from napari_unetseg.images.runs import decode_runs
 from napari_unetseg.images.source import ImageSource
+from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
 NO_OUTLINE = "box or annotation without an outline"
@@ -26,7 +27,7 @@ def is_coco(value: Mapping[str, Any]) -> bool:
 
 
 def coco_classes(value: dict[str, Any], *, path: Path) -> list[str]:
-    """Return the names of the categories, in the order of their numbers."""
+    """Return the names of the categories, in the order of their numbers; each needs an id of its own."""
     return list(dict.fromkeys(_categories(value, path=path).values()))
 
 
@@ -36,22 +37,28 @@ def read_coco(
     """Return the annotations of each image of a COCO file, and notes.
 
     `numbers` gives the class of each category name; none: every annotation is an object. Crowds ("iscrowd") are -1,
-    not annotated, where objects are wanted. Polygons of one annotation are parts of one object.
+    not annotated, where objects are wanted. Polygons of one annotation are parts of one object. An image without an id
+    of its own is an entry with its error.
     """
     categories = _categories(value, path=path)
-    by_image: dict[object, list[dict[str, Any]]] = defaultdict(list)
+    by_image: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for one in list_in(value, "annotations", path=path):
         by_image[_key(one.get("image_id"))].append(one)
     items = []
-    for image in list_in(value, "images", path=path):
-        shapes = by_image.pop(_key(image.get("id")), [])
-        file = image.get("file_name")
+    images = list_in(value, "images", path=path)
+    times = Counter(_key(image.get("id")) for image in images)
+    for image in images:
+        key, file = _key(image.get("id")), image.get("file_name")
+        name = f"{path.name}: {file}" if isinstance(file, str) and file else f"{path.name}: image {image.get('id')}"
         if not isinstance(file, str) or not file:
-            name = f"{path.name}: image {image.get('id')}"
             items.append(Annotation(name, error=f"{name} has no 'file_name'; export the annotations again"))
-            continue
-        items.append(_annotation(file, image, shapes, categories=categories, numbers=numbers, path=path))
-    lost = sum(map(len, by_image.values()))
+        elif key is None or times[key] > 1:
+            problem = "has no id" if key is None else f"two images have the id {key}"
+            items.append(Annotation(name, error=f"{name}: {problem}; export the annotations again"))
+        else:
+            shapes = by_image.get(key, [])
+            items.append(_annotation(file, image, shapes, categories=categories, numbers=numbers, path=path))
+    lost = sum(len(shapes) for key, shapes in by_image.items() if key is None or key not in times)
     notes = [f"{path.name}: {counted(lost, 'annotation')} of images that it does not list, skipped"] if lost else []
     return items, notes
 
@@ -61,12 +68,12 @@ def _annotation(
     image: dict[str, Any],
     shapes: list[dict[str, Any]],
     *,
-    categories: Mapping[object, str],
+    categories: Mapping[str, str],
     numbers: Mapping[str, int] | None,
     path: Path,
 ) -> Annotation:
     def category_of(one: dict[str, Any]) -> str:
-        return categories.get(_key(one.get("category_id")), "")
+        return categories.get(_key(one.get("category_id")) or "", "")
 
     def draw(source: ImageSource) -> Drawn:
         canvas = Canvas(source.sizes, name=f"{path.name}: {file}")
@@ -95,16 +102,28 @@ def _patch(segmentation: object, *, shape: tuple[int, int]) -> Patch:
     raise OutlineError(NO_OUTLINE)
 
 
-def _categories(value: dict[str, Any], *, path: Path) -> dict[object, str]:
+def _categories(value: dict[str, Any], *, path: Path) -> dict[str, str]:
     listed = list_in(value, "categories", path=path) if "categories" in value else []
-    ordered = sorted(listed, key=lambda one: (type(one.get("id")) is not int, str(one.get("id")).zfill(20)))
-    return {_key(one.get("id")): str(one.get("name", one.get("id"))) for one in ordered}
+    names: dict[str, str] = {}
+    for one in sorted(listed, key=lambda one: (isinstance(one.get("id"), str), str(_key(one.get("id"))).zfill(20))):
+        key = _key(one.get("id"))
+        if key is None or key in names:
+            problem = (
+                f"the category {one.get('name')!r} has no id" if key is None else f"two categories have the id {key}"
+            )
+            raise InputError(f"{path}: {problem}; export the annotations again")
+        names[key] = str(one.get("name", key))
+    return names
 
 
 def _is_crowd(annotation: dict[str, Any]) -> bool:
     return annotation.get("iscrowd") in (1, True)
 
 
-def _key(number: object) -> object:
-    """Return an id as a key: numbers and texts of numbers are alike; lists and objects are none."""
-    return str(number) if isinstance(number, int | str) else None
+def _key(number: object) -> str | None:
+    """Return an id as a key: 1, 1.0 and "1" are alike; fractions, lists and the like are no ids."""
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if isinstance(number, bool) or not isinstance(number, int | str):
+        return None
+    return str(number) or None
