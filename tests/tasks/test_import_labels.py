@@ -229,6 +229,28 @@ def test_what_is_lost_is_told(tmp_path: Path, photos: Path, out: Path) -> None:
     ]
 
 
+def test_annotations_that_are_of_no_use_give_no_empty_labels(tmp_path: Path, photos: Path, out: Path) -> None:
+    folder = folder_of(tmp_path)
+    labelme(folder / "a.json", rings=[[[1, 1]], [[1, 1]], [[50, 50], [60, 50], [60, 60]]])
+    labelme(folder / "b.json", rings=[])
+    result, _ = run(folder, images=photos, output=out)
+    assert [item.error for item in result.items] == [
+        "a.json: nothing in it can be used (outline of fewer than 3 points, 2 times, outline outside the image, 1 "
+        "time); export it again, or leave it out",
+        None,
+    ]
+    assert [path.name for path in sorted(out.rglob("*.tif"))] == ["b.tif", "b.tif"]
+
+
+def test_blank_masks_say_that_nothing_is_there(tmp_path: Path, photos: Path, out: Path) -> None:
+    folder = folder_of(tmp_path)
+    (folder / "a").mkdir()
+    Image.fromarray(np.zeros_like(LABELS)).save(folder / "a" / "1.png")
+    result, notes = run(folder, images=photos, output=out)
+    assert [(item.error, item.objects) for item in result.items] == [(None, 0)]
+    assert notes[0] == "1 image without an object: a"
+
+
 def test_a_mask_of_all_cells_is_told(tmp_path: Path, photos: Path, out: Path) -> None:
     Image.fromarray(np.where(LABELS, 255, 0).astype(np.uint8)).save(tmp_path / "a_mask.png")
     _, notes = run(tmp_path / "a_mask.png", images=photos, output=out)

@@ -151,10 +151,16 @@ def _prepare(
 
 
 def _draw(annotation: Annotation, source: ImageSource, *, classes: Sequence[str] | None) -> tuple[Drawn, np.ndarray]:
-    """Return what was drawn, and its labels with the axes of the image: objects, or numbers of `classes`."""
+    """Return what was drawn, and its labels with the axes of the image: objects, or numbers of `classes`.
+
+    Annotations of which nothing can be used are refused: an empty label map would say that nothing is there.
+    """
     assert annotation.draw is not None  # such an annotation has no place
     drawn = annotation.draw(source)
     labels = fit_labels(to_ids(drawn.labels, name=annotation.name), image=source, name=annotation.name)
+    if drawn.skipped and not labels.any():
+        reasons = ", ".join(f"{what}, {counted(number, 'time')}" for what, number in drawn.skipped.items())
+        raise InputError(f"{annotation.name}: nothing in it can be used ({reasons}); export it again, or leave it out")
     if classes is not None:
         if drawn.keeper == "the first by name":  # one mask for each cell: a mask of all of them
             labels = labels > 0
