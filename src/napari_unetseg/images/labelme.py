@@ -65,9 +65,10 @@ def _patch(shape: dict[str, Any], *, shape_of: tuple[int, int]) -> Patch:
         return fill([points], shape=shape_of)
     if kind not in ("rectangle", "circle"):
         raise OutlineError(f"shape of the type {str(kind)[:20]}")
-    if len(points) != 2:
+    ends = points_of(points)
+    if len(ends) != 2:
         raise OutlineError(f"{kind} without its 2 points")
-    (x0, y0), (x1, y1) = points_of([*points, [0, 0]])[:2].tolist()
+    (x0, y0), (x1, y1) = ends.tolist()
     if kind == "rectangle":
         return fill([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], shape=shape_of)
     radius = math.hypot(x1 - x0, y1 - y0)
