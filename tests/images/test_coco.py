@@ -98,6 +98,20 @@ def test_crowds_are_not_annotated_and_lie_below() -> None:
     assert (drawn(coco(crowd), {"vesicle": 2, "membrane": 1}).labels == 2).all()
 
 
+def test_background_and_ignore_are_no_classes() -> None:
+    value = coco(
+        {"segmentation": [[0, 0, 1, 0, 1, 4, 0, 4]], "category_id": 9},
+        {"segmentation": [LEFT], "category_id": 0},
+        {"segmentation": [RIGHT], "category_id": 1},
+    )
+    value["categories"] += [{"id": 0, "name": "Background"}, {"id": 1, "name": "__ignore__"}]
+    assert coco_classes(value, path=PATH) == ["membrane", "vesicle"]
+    result = drawn(value, {"membrane": 1, "vesicle": 2})
+    np.testing.assert_array_equal(result.labels[0, 0], [[1, 0, 0, 0, -1, -1]] * 4)
+    assert result.skipped == {}
+    np.testing.assert_array_equal(drawn(value).labels[0, 0], [[3, 0, 0, 0, -1, -1]] * 4)
+
+
 def test_an_image_of_another_size_is_refused() -> None:
     value = coco({"segmentation": [LEFT]})
     value["images"][0]["width"] = 60

@@ -61,7 +61,7 @@ class Canvas:
             )
 
     def paint(self, patch: Patch, *, number: int, at: tuple[int, int] = (0, 0)) -> None:
-        """Give the pixels of a patch in the plane `at` (T, Z) this number: an object, a class, or -1."""
+        """Give the pixels of a patch in the plane `at` (T, Z) this number: an object, a class, 0 or -1."""
         region = (*at, *patch.region)
         below = self._labels[region]
         self._is_shared[region] |= patch.mask & (below > 0) & (below != number)
@@ -74,6 +74,6 @@ class Canvas:
 
     def finish(self) -> Drawn:
         """Return what was painted; objects that nothing is seen of count as skipped."""
-        if hidden := len(self._painted - {IGNORE, *np.unique(self._labels).tolist()}):
+        if hidden := len(self._painted - {IGNORE, 0, *np.unique(self._labels).tolist()}):
             self._skipped[HIDDEN] += hidden
         return Drawn(self._labels, int(np.count_nonzero(self._is_shared)), dict(self._skipped))

@@ -10,7 +10,7 @@ from typing import Any
 from napari_unetseg.images.annotation import Annotation
 from napari_unetseg.images.canvas import Canvas, Drawn
 from napari_unetseg.images.json_file import list_in
-from napari_unetseg.images.label_ids import IGNORE
+from napari_unetseg.images.label_ids import IGNORE, number_of_word
 from napari_unetseg.images.polygons import OutlineError, Patch, fill, patch_of
 from napari_unetseg.images.runs import decode_runs
 from napari_unetseg.images.source import ImageSource
@@ -27,8 +27,9 @@ def is_coco(value: Mapping[str, Any]) -> bool:
 
 
 def coco_classes(value: dict[str, Any], *, path: Path) -> list[str]:
-    """Return the names of the categories, in the order of their numbers; each needs an id of its own."""
-    return list(dict.fromkeys(_categories(value, path=path).values()))
+    """Return the names of the categories that are classes, in the order of their ids; each needs an id of its own."""
+    names = dict.fromkeys(_categories(value, path=path).values())
+    return [name for name in names if number_of_word(name) is None]
 
 
 def read_coco(
@@ -37,8 +38,9 @@ def read_coco(
     """Return the annotations of each image of a COCO file, and notes.
 
     `numbers` gives the class of each category name; none: every annotation is an object. Crowds ("iscrowd") are -1,
-    not annotated, where objects are wanted. Polygons of one annotation are parts of one object. An image without an id
-    of its own is an entry with its error.
+    not annotated, where objects are wanted; categories such as "background" and "ignore" are 0 and -1. Both lie below
+    all others. Polygons of one annotation are parts of one object. An image without an id of its own is an entry with
+    its error.
     """
     categories = _categories(value, path=path)
     by_image: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
@@ -75,11 +77,22 @@ def _annotation(
     def category_of(one: dict[str, Any]) -> str:
         return categories.get(_key(one.get("category_id")) or "", "")
 
+    def word_of(one: dict[str, Any]) -> int | None:
+        return number_of_word(category_of(one))
+
+    def number_of(one: dict[str, Any], *, index: int) -> int | None:
+        if (word := word_of(one)) is not None:
+            return word
+        if numbers is not None:
+            return numbers.get(category_of(one))
+        return IGNORE if _is_crowd(one) else index
+
     def draw(source: ImageSource) -> Drawn:
         canvas = Canvas(source.sizes, name=f"{path.name}: {file}")
         canvas.check_size(height=image.get("height"), width=image.get("width"))
-        for index, one in enumerate(sorted(shapes, key=lambda one: not _is_crowd(one)), start=1):
-            number = (IGNORE if _is_crowd(one) else index) if numbers is None else numbers.get(category_of(one))
+        ordered = sorted(shapes, key=lambda one: not _is_crowd(one) and word_of(one) is None)
+        for index, one in enumerate(ordered, start=1):
+            number = number_of(one, index=index)
             if number is None:
                 canvas.skip(NO_CATEGORY)
                 continue
