@@ -318,11 +318,19 @@ def test_a_stack_takes_no_outlines_of_a_plane(tmp_path: Path, out: Path) -> None
     assert "of a single plane, the image has 1 time points and 3 planes" in (result.items[0].error or "")
 
 
-def test_ids_beyond_a_palette_leave_no_half_a_pair(tmp_path: Path, photos: Path, out: Path) -> None:
-    tifffile.imwrite(tmp_path / "a_labels.tif", LABELS.astype(np.uint16) * 300)
-    result, _ = run(tmp_path / "a_labels.tif", images=photos, output=out, has_palette=True)
-    assert "a palette PNG holds ids up to 254, got 600; write a TIFF" in (result.items[0].error or "")
-    assert [path for path in out.rglob("*") if path.is_file()] == []
+def test_ids_beyond_a_palette_are_in_the_tiff_alone(tmp_path: Path, photos: Path, out: Path) -> None:
+    place = tmp_path / "a_labels.tif"
+    tifffile.imwrite(place, LABELS)
+    run(place, images=photos, output=out, has_palette=True)
+    assert (out / "palette" / "a.png").is_file()
+    labels = LABELS.astype(np.uint16) * 300
+    tifffile.imwrite(place, labels)
+    result, notes = run(place, images=photos, output=out, has_palette=True, overwrite=True)
+    assert [item.error for item in result.items] == [None]
+    told = next(note for note in notes if note.startswith("1 palette not written: "))
+    assert told.endswith("a palette PNG holds ids up to 254, got 600; a TIFF holds all, leave --palette out")
+    np.testing.assert_array_equal(read_labels(out / "labels" / "a.tif"), labels)
+    assert [path.name for path in sorted(out.rglob("*.*"))] == ["a.tif", "a.tif"]
 
 
 def test_nothing_is_replaced_unasked_and_originals_never(tmp_path: Path, photos: Path, out: Path) -> None:
