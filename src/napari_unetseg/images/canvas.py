@@ -54,7 +54,7 @@ class Canvas:
                 f"and {self._shape[1]} planes; give ImageJ ROIs with positions, or label images"
             )
         said = [(height, self.plane[0]), (width, self.plane[1])]
-        if any(isinstance(length, int) and length > 0 and length != own for length, own in said):
+        if any(isinstance(length, int | float) and length > 0 and length != own for length, own in said):
             raise InputError(
                 f"{self._name}: annotated for {width} x {height} pixels, but the image has {self.plane[1]} x "
                 f"{self.plane[0]}; give the image that was annotated"
