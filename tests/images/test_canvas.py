@@ -55,6 +55,9 @@ def test_other_sizes_and_stacks_are_refused() -> None:
     canvas = Canvas(SIZES, name="a.json")
     canvas.check_size(height=2, width=4)
     canvas.check_size(height=None, width=None)
+    canvas.check_size(height=2.0, width=4.0)
+    with pytest.raises(InputError, match=r"a\.json: annotated for 5.0 x 2.0 pixels"):
+        canvas.check_size(height=2.0, width=5.0)
     with pytest.raises(InputError, match=r"a\.json: annotated for 5 x 2 pixels, but the image has 4 x 2"):
         canvas.check_size(height=2, width=5)
     with pytest.raises(InputError, match="of a single plane, the image has 1 time points and 3 planes"):

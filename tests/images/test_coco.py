@@ -98,6 +98,20 @@ def test_crowds_are_not_annotated_and_lie_below() -> None:
     assert (drawn(coco(crowd), {"vesicle": 2, "membrane": 1}).labels == 2).all()
 
 
+def test_background_and_ignore_are_no_classes() -> None:
+    value = coco(
+        {"segmentation": [[0, 0, 1, 0, 1, 4, 0, 4]], "category_id": 9},
+        {"segmentation": [LEFT], "category_id": 0},
+        {"segmentation": [RIGHT], "category_id": 1},
+    )
+    value["categories"] += [{"id": 0, "name": "Background"}, {"id": 1, "name": "__ignore__"}]
+    assert coco_classes(value, path=PATH) == ["membrane", "vesicle"]
+    result = drawn(value, {"membrane": 1, "vesicle": 2})
+    np.testing.assert_array_equal(result.labels[0, 0], [[1, 0, 0, 0, -1, -1]] * 4)
+    assert result.skipped == {}
+    np.testing.assert_array_equal(drawn(value).labels[0, 0], [[3, 0, 0, 0, -1, -1]] * 4)
+
+
 def test_an_image_of_another_size_is_refused() -> None:
     value = coco({"segmentation": [LEFT]})
     value["images"][0]["width"] = 60
@@ -119,6 +133,49 @@ def test_annotations_of_no_image_are_told() -> None:
     value = coco({"segmentation": [LEFT], "image_id": 8}, {"segmentation": [LEFT], "image_id": [1]})
     _, notes = read_coco(value, path=PATH, numbers=None)
     assert notes == ["cells.json: 2 annotations of images that it does not list, skipped"]
+
+
+def test_ids_may_be_floats_of_whole_numbers() -> None:
+    value = coco({"segmentation": [LEFT], "image_id": 7.0, "category_id": 9.0}, {"segmentation": [RIGHT]})
+    value["images"] = [{"id": 8.0, "file_name": "b.png"}, {**value["images"][0], "id": 7.0}]
+    value["categories"] = [{"id": 10.0, "name": "vesicle"}, {"id": 9.0, "name": "membrane"}]
+    assert coco_classes(value, path=PATH) == ["membrane", "vesicle"]
+    (empty, item), notes = read_coco(value, path=PATH, numbers={"membrane": 1, "vesicle": 2})
+    assert not notes
+    assert empty.draw is not None
+    assert item.draw is not None
+    image = from_array(np.zeros((4, 6), np.uint8), axes="YX")
+    assert not empty.draw(image).labels.any()
+    np.testing.assert_array_equal(item.draw(image).labels[0, 0], [[1, 1, 0, 0, 2, 2]] * 4)
+
+
+@pytest.mark.parametrize("bad", [None, 1.5, float("nan"), True, [1], ""])
+def test_what_is_no_id_is_told(bad: object) -> None:
+    value = coco({"segmentation": [LEFT], "image_id": bad}, {"segmentation": [RIGHT], "category_id": bad})
+    value["images"].append({"id": bad, "file_name": "b.png"})
+    items, notes = read_coco(value, path=PATH, numbers={"membrane": 1, "vesicle": 2})
+    assert [item.error for item in items] == ["", "cells.json: b.png: has no id; export the annotations again"]
+    assert notes == ["cells.json: 1 annotation of images that it does not list, skipped"]
+    assert items[0].draw is not None
+    assert items[0].draw(from_array(np.zeros((4, 6), np.uint8), axes="YX")).skipped == {NO_CATEGORY: 1}
+    value["categories"].append({"id": bad, "name": "lumen"})
+    with pytest.raises(InputError, match=r"cells\.json: the category 'lumen' has no id; export the annotations again"):
+        coco_classes(value, path=PATH)
+
+
+def test_two_of_one_id_are_no_empty_images() -> None:
+    value = coco({"segmentation": [LEFT]})
+    value["images"] += [{"id": "7", "file_name": "b.png"}, {"id": 8, "file_name": "c.png"}]
+    items, notes = read_coco(value, path=PATH, numbers=None)
+    assert [item.error for item in items] == [
+        "cells.json: train/a.png: two images have the id 7; export the annotations again",
+        "cells.json: b.png: two images have the id 7; export the annotations again",
+        "",
+    ]
+    assert not notes
+    value["categories"].append({"id": 9.0, "name": "lumen"})
+    with pytest.raises(InputError, match=r"cells\.json: two categories have the id 9; export the annotations again"):
+        coco_classes(value, path=PATH)
 
 
 @pytest.mark.parametrize("broken", [{"images": 3}, {"annotations": [1]}, {"categories": {}}, {"annotations": None}])

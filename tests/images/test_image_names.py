@@ -67,3 +67,11 @@ def test_one_image_takes_one_annotation_of_any_name(folder: Path) -> None:
 def test_label_files_are_no_images(folder: Path) -> None:
     index = ImageIndex(folder, without={folder / "b.png"})
     assert index.take(Annotation("b.png", ("b.png", "b"))) == folder / "b.tif"
+
+
+def test_label_files_are_known_by_another_spelling_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    (folder.parent / "link").symlink_to(folder, target_is_directory=True)
+    for other in (Path("photos"), Path("link"), folder / "train" / ".."):
+        index = ImageIndex(folder, without={other / "b.png"})
+        assert index.take(Annotation("b.png", ("b.png", "b"))) == folder / "b.tif"

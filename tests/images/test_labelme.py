@@ -49,6 +49,15 @@ def test_labels_are_classes_and_one_means_not_annotated(tmp_path: Path) -> None:
     assert result.labels[0, 0, 2].tolist() == [2, 2, -1, -1, 1, 1]
 
 
+def test_background_is_no_class(tmp_path: Path) -> None:
+    shapes = [BOX, {**CIRCLE, "label": "_background_"}, LEFT]
+    assert labelme_classes({"shapes": shapes}, path=Path("a.json")) == {"a", "b"}
+    for numbers in (None, {"a": 1, "b": 3}):
+        result = drawn(tmp_path, *shapes, numbers=numbers)
+        assert result.labels[0, 0, 2].tolist() == [3, 3, 0, 0, 1, 1]
+        assert result.skipped == {}
+
+
 def test_what_makes_no_object_is_counted(tmp_path: Path) -> None:
     odd = [
         {"label": "a", "points": [[1, 1]], "shape_type": "point"},

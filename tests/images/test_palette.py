@@ -44,8 +44,8 @@ def test_what_is_written_is_read(tmp_path: Path, labels: list[list[int]]) -> Non
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([[255]], "ids up to 254, got 255; write a TIFF"),
-        ([[254, -1]], "ids up to 253 beside pixels of -1, got 254; write a TIFF"),
+        ([[255]], "ids up to 254, got 255; a TIFF holds all, leave --palette out"),
+        ([[254, -1]], "ids up to 253 beside pixels of -1, got 254; a TIFF holds all, leave --palette out"),
         ([[[1]]], "one plane"),
         ([[-2]], "holds the id -2"),
     ],

@@ -48,6 +48,13 @@ def test_rings_are_parts_or_holes() -> None:
     np.testing.assert_array_equal(drawn(fill(rings, shape=SHAPE, has_holes=True)), expected)
 
 
+def test_rings_of_too_few_points_spoil_no_others() -> None:
+    rings = [[[7, 7]], square(1, 2, 3), [0, 0, 8, 8], []]
+    np.testing.assert_array_equal(drawn(fill(rings, shape=SHAPE)), drawn(fill([square(1, 2, 3)], shape=SHAPE)))
+    with pytest.raises(OutlineError, match=FEW_POINTS):
+        fill([[[7, 7]], [0, 0, 8, 8]], shape=SHAPE)
+
+
 def test_what_lies_outside_is_cut_off() -> None:
     expected = np.zeros(SHAPE, bool)
     expected[:2, :3] = True

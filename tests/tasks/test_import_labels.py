@@ -229,6 +229,28 @@ def test_what_is_lost_is_told(tmp_path: Path, photos: Path, out: Path) -> None:
     ]
 
 
+def test_annotations_that_are_of_no_use_give_no_empty_labels(tmp_path: Path, photos: Path, out: Path) -> None:
+    folder = folder_of(tmp_path)
+    labelme(folder / "a.json", rings=[[[1, 1]], [[1, 1]], [[50, 50], [60, 50], [60, 60]]])
+    labelme(folder / "b.json", rings=[])
+    result, _ = run(folder, images=photos, output=out)
+    assert [item.error for item in result.items] == [
+        "a.json: nothing in it can be used (outline of fewer than 3 points, 2 times, outline outside the image, 1 "
+        "time); export it again, or leave it out",
+        None,
+    ]
+    assert [path.name for path in sorted(out.rglob("*.tif"))] == ["b.tif", "b.tif"]
+
+
+def test_blank_masks_say_that_nothing_is_there(tmp_path: Path, photos: Path, out: Path) -> None:
+    folder = folder_of(tmp_path)
+    (folder / "a").mkdir()
+    Image.fromarray(np.zeros_like(LABELS)).save(folder / "a" / "1.png")
+    result, notes = run(folder, images=photos, output=out)
+    assert [(item.error, item.objects) for item in result.items] == [(None, 0)]
+    assert notes[0] == "1 image without an object: a"
+
+
 def test_a_mask_of_all_cells_is_told(tmp_path: Path, photos: Path, out: Path) -> None:
     Image.fromarray(np.where(LABELS, 255, 0).astype(np.uint8)).save(tmp_path / "a_mask.png")
     _, notes = run(tmp_path / "a_mask.png", images=photos, output=out)
@@ -296,11 +318,19 @@ def test_a_stack_takes_no_outlines_of_a_plane(tmp_path: Path, out: Path) -> None
     assert "of a single plane, the image has 1 time points and 3 planes" in (result.items[0].error or "")
 
 
-def test_ids_beyond_a_palette_leave_no_half_a_pair(tmp_path: Path, photos: Path, out: Path) -> None:
-    tifffile.imwrite(tmp_path / "a_labels.tif", LABELS.astype(np.uint16) * 300)
-    result, _ = run(tmp_path / "a_labels.tif", images=photos, output=out, has_palette=True)
-    assert "a palette PNG holds ids up to 254, got 600; write a TIFF" in (result.items[0].error or "")
-    assert [path for path in out.rglob("*") if path.is_file()] == []
+def test_ids_beyond_a_palette_are_in_the_tiff_alone(tmp_path: Path, photos: Path, out: Path) -> None:
+    place = tmp_path / "a_labels.tif"
+    tifffile.imwrite(place, LABELS)
+    run(place, images=photos, output=out, has_palette=True)
+    assert (out / "palette" / "a.png").is_file()
+    labels = LABELS.astype(np.uint16) * 300
+    tifffile.imwrite(place, labels)
+    result, notes = run(place, images=photos, output=out, has_palette=True, overwrite=True)
+    assert [item.error for item in result.items] == [None]
+    told = next(note for note in notes if note.startswith("1 palette not written: "))
+    assert told.endswith("a palette PNG holds ids up to 254, got 600; a TIFF holds all, leave --palette out")
+    np.testing.assert_array_equal(read_labels(out / "labels" / "a.tif"), labels)
+    assert [path.name for path in sorted(out.rglob("*.*"))] == ["a.tif", "a.tif"]
 
 
 def test_nothing_is_replaced_unasked_and_originals_never(tmp_path: Path, photos: Path, out: Path) -> None:
@@ -327,6 +357,8 @@ def test_what_the_annotations_are_must_be_clear(tmp_path: Path, photos: Path, ou
     assert [item.item for item in result.items] == ["b.roi"]
     with pytest.raises(InputError, match="holds no label files"):
         run(folder, images=photos, output=out, format="palette")
+    with pytest.raises(InputError, match="holds no folders of masks; known are"):
+        run(folder, images=photos, output=out, format="masks")
     with pytest.raises(InputError, match="leave one of them out"):
         run(folder, images=photos, output=out, format="coco", colours=folder / "a.json")
     result, _ = run(folder, images=photos, output=out / "2", format="coco")

@@ -46,7 +46,7 @@ def import_labels(
         ),
     ] = None,
     palette: Annotated[
-        bool, typer.Option("--palette", help="Also write the labels as palette PNGs (ids up to 254).")
+        bool, typer.Option("--palette", help="Also write the labels as palette PNGs, where their ids go up to 254.")
     ] = False,
     axes: AxesOption = None,
     overwrite: OverwriteFlag = False,

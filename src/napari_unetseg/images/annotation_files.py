@@ -30,6 +30,8 @@ _GROUPS: dict[AnnotationFormat, str] = {
     "masks": "folder of masks",
 }
 """Which kind of files each format has, in a person's words."""
+_SEVERAL = {"folder of masks": "folders of masks"}
+"""Plurals that want more than an s."""
 _KNOWN = "COCO or LabelMe .json, ImageJ .zip or .roi, label images, .npz, or a folder of masks for each image"
 
 
@@ -98,12 +100,13 @@ def _choose(
     if format is not None:
         groups = {name: paths for name, paths in groups.items() if name == _GROUPS[format]}
     if not groups:
-        what = f"{_GROUPS[format]}s" if format else "annotations"
+        group = _GROUPS[format] if format else "annotation"
+        what = _SEVERAL.get(group, f"{group}s")
         raise InputError(
             f"{place}: holds no {what}; known are {_KNOWN} (label images beside their images are named STEM_labels)"
         )
     if len(groups) > 1:
-        held = ", ".join(counted(len(paths), name) for name, paths in groups.items())
+        held = ", ".join(counted(len(paths), name, _SEVERAL.get(name, "")) for name, paths in groups.items())
         raise InputError(f"{place}: holds {held}; say with --format which are the annotations")
     return next(iter(groups.items()))
 

@@ -54,14 +54,14 @@ class Canvas:
                 f"and {self._shape[1]} planes; give ImageJ ROIs with positions, or label images"
             )
         said = [(height, self.plane[0]), (width, self.plane[1])]
-        if any(isinstance(length, int) and length > 0 and length != own for length, own in said):
+        if any(isinstance(length, int | float) and length > 0 and length != own for length, own in said):
             raise InputError(
                 f"{self._name}: annotated for {width} x {height} pixels, but the image has {self.plane[1]} x "
                 f"{self.plane[0]}; give the image that was annotated"
             )
 
     def paint(self, patch: Patch, *, number: int, at: tuple[int, int] = (0, 0)) -> None:
-        """Give the pixels of a patch in the plane `at` (T, Z) this number: an object, a class, or -1."""
+        """Give the pixels of a patch in the plane `at` (T, Z) this number: an object, a class, 0 or -1."""
         region = (*at, *patch.region)
         below = self._labels[region]
         self._is_shared[region] |= patch.mask & (below > 0) & (below != number)
@@ -74,6 +74,6 @@ class Canvas:
 
     def finish(self) -> Drawn:
         """Return what was painted; objects that nothing is seen of count as skipped."""
-        if hidden := len(self._painted - {IGNORE, *np.unique(self._labels).tolist()}):
+        if hidden := len(self._painted - {IGNORE, 0, *np.unique(self._labels).tolist()}):
             self._skipped[HIDDEN] += hidden
         return Drawn(self._labels, int(np.count_nonzero(self._is_shared)), dict(self._skipped))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 from napari_unetseg.images.annotation import Annotation
 from napari_unetseg.images.canvas import Canvas, Drawn
 from napari_unetseg.images.json_file import list_in
-from napari_unetseg.images.label_ids import IGNORE
+from napari_unetseg.images.label_ids import IGNORE, number_of_word
 from napari_unetseg.images.polygons import OutlineError, Patch, fill, patch_of
 from napari_unetseg.images.runs import decode_runs
 from napari_unetseg.images.source import ImageSource
+from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
 NO_OUTLINE = "box or annotation without an outline"
@@ -26,8 +27,9 @@ def is_coco(value: Mapping[str, Any]) -> bool:
 
 
 def coco_classes(value: dict[str, Any], *, path: Path) -> list[str]:
-    """Return the names of the categories, in the order of their numbers."""
-    return list(dict.fromkeys(_categories(value, path=path).values()))
+    """Return the names of the categories that are classes, in the order of their ids; each needs an id of its own."""
+    names = dict.fromkeys(_categories(value, path=path).values())
+    return [name for name in names if number_of_word(name) is None]
 
 
 def read_coco(
@@ -36,22 +38,29 @@ def read_coco(
     """Return the annotations of each image of a COCO file, and notes.
 
     `numbers` gives the class of each category name; none: every annotation is an object. Crowds ("iscrowd") are -1,
-    not annotated, where objects are wanted. Polygons of one annotation are parts of one object.
+    not annotated, where objects are wanted; categories such as "background" and "ignore" are 0 and -1. Both lie below
+    all others. Polygons of one annotation are parts of one object. An image without an id of its own is an entry with
+    its error.
     """
     categories = _categories(value, path=path)
-    by_image: dict[object, list[dict[str, Any]]] = defaultdict(list)
+    by_image: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for one in list_in(value, "annotations", path=path):
         by_image[_key(one.get("image_id"))].append(one)
     items = []
-    for image in list_in(value, "images", path=path):
-        shapes = by_image.pop(_key(image.get("id")), [])
-        file = image.get("file_name")
+    images = list_in(value, "images", path=path)
+    times = Counter(_key(image.get("id")) for image in images)
+    for image in images:
+        key, file = _key(image.get("id")), image.get("file_name")
+        name = f"{path.name}: {file}" if isinstance(file, str) and file else f"{path.name}: image {image.get('id')}"
         if not isinstance(file, str) or not file:
-            name = f"{path.name}: image {image.get('id')}"
             items.append(Annotation(name, error=f"{name} has no 'file_name'; export the annotations again"))
-            continue
-        items.append(_annotation(file, image, shapes, categories=categories, numbers=numbers, path=path))
-    lost = sum(map(len, by_image.values()))
+        elif key is None or times[key] > 1:
+            problem = "has no id" if key is None else f"two images have the id {key}"
+            items.append(Annotation(name, error=f"{name}: {problem}; export the annotations again"))
+        else:
+            shapes = by_image.get(key, [])
+            items.append(_annotation(file, image, shapes, categories=categories, numbers=numbers, path=path))
+    lost = sum(len(shapes) for key, shapes in by_image.items() if key is None or key not in times)
     notes = [f"{path.name}: {counted(lost, 'annotation')} of images that it does not list, skipped"] if lost else []
     return items, notes
 
@@ -61,18 +70,29 @@ def _annotation(
     image: dict[str, Any],
     shapes: list[dict[str, Any]],
     *,
-    categories: Mapping[object, str],
+    categories: Mapping[str, str],
     numbers: Mapping[str, int] | None,
     path: Path,
 ) -> Annotation:
     def category_of(one: dict[str, Any]) -> str:
-        return categories.get(_key(one.get("category_id")), "")
+        return categories.get(_key(one.get("category_id")) or "", "")
+
+    def word_of(one: dict[str, Any]) -> int | None:
+        return number_of_word(category_of(one))
+
+    def number_of(one: dict[str, Any], *, index: int) -> int | None:
+        if (word := word_of(one)) is not None:
+            return word
+        if numbers is not None:
+            return numbers.get(category_of(one))
+        return IGNORE if _is_crowd(one) else index
 
     def draw(source: ImageSource) -> Drawn:
         canvas = Canvas(source.sizes, name=f"{path.name}: {file}")
         canvas.check_size(height=image.get("height"), width=image.get("width"))
-        for index, one in enumerate(sorted(shapes, key=lambda one: not _is_crowd(one)), start=1):
-            number = (IGNORE if _is_crowd(one) else index) if numbers is None else numbers.get(category_of(one))
+        ordered = sorted(shapes, key=lambda one: not _is_crowd(one) and word_of(one) is None)
+        for index, one in enumerate(ordered, start=1):
+            number = number_of(one, index=index)
             if number is None:
                 canvas.skip(NO_CATEGORY)
                 continue
@@ -95,16 +115,28 @@ def _patch(segmentation: object, *, shape: tuple[int, int]) -> Patch:
     raise OutlineError(NO_OUTLINE)
 
 
-def _categories(value: dict[str, Any], *, path: Path) -> dict[object, str]:
+def _categories(value: dict[str, Any], *, path: Path) -> dict[str, str]:
     listed = list_in(value, "categories", path=path) if "categories" in value else []
-    ordered = sorted(listed, key=lambda one: (type(one.get("id")) is not int, str(one.get("id")).zfill(20)))
-    return {_key(one.get("id")): str(one.get("name", one.get("id"))) for one in ordered}
+    names: dict[str, str] = {}
+    for one in sorted(listed, key=lambda one: (isinstance(one.get("id"), str), str(_key(one.get("id"))).zfill(20))):
+        key = _key(one.get("id"))
+        if key is None or key in names:
+            problem = (
+                f"the category {one.get('name')!r} has no id" if key is None else f"two categories have the id {key}"
+            )
+            raise InputError(f"{path}: {problem}; export the annotations again")
+        names[key] = str(one.get("name", key))
+    return names
 
 
 def _is_crowd(annotation: dict[str, Any]) -> bool:
     return annotation.get("iscrowd") in (1, True)
 
 
-def _key(number: object) -> object:
-    """Return an id as a key: numbers and texts of numbers are alike; lists and objects are none."""
-    return str(number) if isinstance(number, int | str) else None
+def _key(number: object) -> str | None:
+    """Return an id as a key: 1, 1.0 and "1" are alike; fractions, lists and the like are no ids."""
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if isinstance(number, bool) or not isinstance(number, int | str):
+        return None
+    return str(number) or None

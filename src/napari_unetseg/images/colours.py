@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_unetseg.images.label_ids import IGNORE
+from napari_unetseg.images.label_ids import IGNORE, number_of_word
 from napari_unetseg.images.palette import VOID, voc_palette
 from napari_unetseg.images.read import open_image
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import counted
 
-_WORDS = {"background": 0, "ignore": IGNORE}
 _HIGHEST_CLASS = 254
 _LARGEST_TABLE = 2**20
 """Bytes; a table of colours is a few lines."""
@@ -142,8 +141,8 @@ def _number_of(value: object, *, key: str, names: list[str], path: Path) -> int:
         return value
     if isinstance(value, str) and value.strip():
         name = value.strip()
-        if name.lower() in _WORDS:
-            return _WORDS[name.lower()]
+        if (number := number_of_word(name)) is not None:
+            return number
         if name not in names:
             names.append(name)
         return names.index(name) + 1

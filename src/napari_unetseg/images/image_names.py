@@ -23,7 +23,9 @@ class ImageIndex:
             raise InputError(f"{place}: there is no such file or folder of images; check the path")
         self._is_single = not place.is_dir() or is_zarr(place)
         self._place = place
-        self._paths = [place] if self._is_single else [one for one in list_images(place) if one not in without]
+        taken = {path.resolve() for path in without}  # both folders may be spelled differently, or be links
+        listed = [] if self._is_single else list_images(place)
+        self._paths = [place] if self._is_single else [path for path in listed if path.resolve() not in taken]
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         for path in self._paths:
             self._by_stem[stem_of(path)].append(path)

@@ -7,6 +7,8 @@ import numpy as np
 from napari_unetseg.schema.errors import InputError
 
 IGNORE = -1
+_WORDS = {"background": 0, "_background_": 0, "ignore": IGNORE, "__ignore__": IGNORE}
+"""Names of classes that mean no class; those with underscores are LabelMe's."""
 _LARGEST_ID = 2**32 - 1
 _VOC_VOID = 255
 
@@ -30,6 +32,11 @@ def to_ids(labels: np.ndarray, *, name: str) -> np.ndarray:
             )
         return labels.astype(np.int32)
     return labels.astype(np.uint32)
+
+
+def number_of_word(name: str) -> int | None:
+    """Return 0 for a class named background and -1 for one named ignore, in any case; none for every other name."""
+    return _WORDS.get(name.strip().lower())
 
 
 def _integral(labels: np.ndarray, *, name: str) -> np.ndarray:

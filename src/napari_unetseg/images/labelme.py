@@ -10,12 +10,9 @@ from typing import Any
 from napari_unetseg.images.annotation import Annotation
 from napari_unetseg.images.canvas import Canvas, Drawn
 from napari_unetseg.images.json_file import list_in, read_json
-from napari_unetseg.images.label_ids import IGNORE
+from napari_unetseg.images.label_ids import IGNORE, number_of_word
 from napari_unetseg.images.polygons import FEW_POINTS, OutlineError, Patch, fill, fill_ellipse, points_of
 from napari_unetseg.images.source import ImageSource
-
-IGNORED = "__ignore__"
-"""The label by which LabelMe's own conversions mean "not annotated"."""
 
 
 def is_labelme(value: Mapping[str, Any]) -> bool:
@@ -24,15 +21,16 @@ def is_labelme(value: Mapping[str, Any]) -> bool:
 
 
 def labelme_classes(value: dict[str, Any], *, path: Path) -> set[str]:
-    """Return the labels in a file."""
-    return {str(shape.get("label")) for shape in list_in(value, "shapes", path=path)} - {IGNORED}
+    """Return the labels in a file that are classes."""
+    labels = {str(shape.get("label")) for shape in list_in(value, "shapes", path=path)}
+    return {label for label in labels if number_of_word(label) is None}
 
 
 def read_labelme(value: dict[str, Any], *, path: Path, numbers: Mapping[str, int] | None) -> Annotation:
     """Return the annotations of the image of a LabelMe file; its shapes are read from it when they are drawn.
 
     `numbers` gives the class of each label; none: every shape is an object, and shapes of one label and group are parts
-    of one.
+    of one. Labels such as "_background_" and "__ignore__" are 0 and -1 in both cases.
     """
     image = value.get("imagePath")
     names = (image, path.stem) if isinstance(image, str) and image else (path.stem,)
@@ -51,7 +49,8 @@ def read_labelme(value: dict[str, Any], *, path: Path, numbers: Mapping[str, int
                 continue
             number = index if group is None else groups.setdefault((label, str(group)), index)
             number = number if numbers is None else numbers.get(label, IGNORE)
-            canvas.paint(patch, number=IGNORE if label == IGNORED else number)
+            word = number_of_word(label)
+            canvas.paint(patch, number=number if word is None else word)
         return canvas.finish()
 
     return Annotation(path.name, names, draw)
@@ -65,9 +64,10 @@ def _patch(shape: dict[str, Any], *, shape_of: tuple[int, int]) -> Patch:
         return fill([points], shape=shape_of)
     if kind not in ("rectangle", "circle"):
         raise OutlineError(f"shape of the type {str(kind)[:20]}")
-    if len(points) != 2:
+    ends = points_of(points)
+    if len(ends) != 2:
         raise OutlineError(f"{kind} without its 2 points")
-    (x0, y0), (x1, y1) = points_of([*points, [0, 0]])[:2].tolist()
+    (x0, y0), (x1, y1) = ends.tolist()
     if kind == "rectangle":
         return fill([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], shape=shape_of)
     radius = math.hypot(x1 - x0, y1 - y0)

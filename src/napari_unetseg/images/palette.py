@@ -16,6 +16,10 @@ VOID = 255
 """The index of pixels that are not annotated."""
 
 
+class PaletteError(InputError):
+    """Labels that no palette PNG holds."""
+
+
 def voc_palette() -> np.ndarray:
     """Return the colours (256, 3) of PASCAL VOC, uint8.
 
@@ -36,17 +40,21 @@ def write_palette(path: str | Path, labels: np.ndarray) -> Path:
     """Write labels (Y, X) as a palette PNG in the colours of PASCAL VOC, atomically; -1 becomes index 255.
 
     Ids go up to 254, with pixels of -1 to 253, since readers take 255 for "not annotated" unless 254 is there too.
+    Other labels are a `PaletteError`.
     """
     path = Path(path)
     ids = to_ids(np.asarray(labels), name=path.name)
     if ids.ndim != 2 or not ids.size:
-        raise InputError(f"{path}: a PNG holds one plane (Y, X), got labels of shape {ids.shape}; write a TIFF")
+        raise PaletteError(
+            f"{path}: a palette PNG holds one plane (Y, X), got labels of shape {ids.shape}; a TIFF holds them, leave "
+            "--palette out"
+        )
     has_void = bool((ids == IGNORE).any()) if ids.dtype.kind == "i" else False
     highest, most = int(ids.max()), VOID - 2 if has_void else VOID - 1
     if highest > most:
-        raise InputError(
+        raise PaletteError(
             f"{path}: a palette PNG holds ids up to {most}{' beside pixels of -1' if has_void else ''}, got {highest}; "
-            "write a TIFF, which holds all"
+            "a TIFF holds all, leave --palette out"
         )
     image = Image.fromarray(np.where(ids == IGNORE, VOID, ids).astype(np.uint8))
     image.putpalette(voc_palette().tobytes())

@@ -43,7 +43,8 @@ def mask_annotation(folder: Path, *, has_image: bool) -> Annotation:
 
     def draw(source: ImageSource) -> Drawn:
         merged = merge_masks(folder)
-        lost = {"mask without an object (blank, or hidden)": merged.without_object} if merged.without_object else {}
+        is_lost = merged.without_object and merged.labels.any()  # blank masks alone say that nothing is there
+        lost = {"mask without an object (blank, or hidden)": merged.without_object} if is_lost else {}
         return Drawn(merged.labels, merged.shared, lost, keeper="the first by name")
 
     return Annotation(folder.name, tuple(beside) or (folder.name,), draw)

@@ -44,9 +44,9 @@ def fill(rings: Sequence[Any], *, shape: tuple[int, int], has_holes: bool = Fals
     """Return the pixels of an image (Y, X) within rings, each a list of x, y; what lies outside the image is cut off.
 
     Several rings are parts of one object, or, with `has_holes`, a ring within another one is a hole (even-odd rule).
-    Raises `OutlineError` if no pixel is left.
+    Rings of fewer than 3 points enclose nothing and are left out. Raises `OutlineError` if no pixel is left.
     """
-    corners = [points_of(ring) for ring in rings if len(ring)]
+    corners = [points for ring in rings if len(points := points_of(ring)) > 2]
     if not corners:
         raise OutlineError(FEW_POINTS)
     everything = np.concatenate(corners)
@@ -91,8 +91,6 @@ def points_of(ring: Any) -> np.ndarray:
         raise OutlineError(IMPOSSIBLE) from None
     if flat.size % 2 or flat.ndim > 2 or (flat.ndim == 2 and flat.shape[1] != 2):
         raise OutlineError(IMPOSSIBLE)
-    if flat.size < 6:
-        raise OutlineError(FEW_POINTS)
     if not (np.abs(flat) <= _FURTHEST).all():  # NaN is not
         raise OutlineError(IMPOSSIBLE)
     return flat.reshape(-1, 2)

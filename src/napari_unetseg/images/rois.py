@@ -102,7 +102,7 @@ def _patch(roi: ImagejRoi, *, shape: tuple[int, int]) -> Patch:
             rings = roi.coordinates(multi=True)
         except _ROI_ERRORS:
             raise OutlineError(DAMAGED) from None
-        return fill([ring for ring in rings if len(ring) > 2], shape=shape, has_holes=True)
+        return fill(list(rings), shape=shape, has_holes=True)
     if roi.roitype in _OUTLINED:
         return fill([roi.coordinates()], shape=shape)
     if roi.roitype not in (ROI_TYPE.RECT, ROI_TYPE.OVAL):

@@ -20,7 +20,7 @@ from napari_unetseg.images.label_ids import IGNORE, to_ids
 from napari_unetseg.images.layouts import fit_labels, output_names
 from napari_unetseg.images.notes import GroupedNotes
 from napari_unetseg.images.pairs import IMAGES, LABELS
-from napari_unetseg.images.palette import write_palette
+from napari_unetseg.images.palette import PaletteError, write_palette
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.write import write_image
@@ -72,9 +72,9 @@ def import_labels(
 
     `images` is the folder of the images, or the only one; none: they lie where the annotations are. The `format` is
     found out where it is not given. Labels are objects, or classes (`is_semantic`); the file `colours` says which class
-    each colour of a mask stands for. `has_palette` adds `output/palette/STEM.png`. Files that are there are refused
-    before any work, unless they may be replaced (`overwrite`); images and annotations that were given never are. What
-    cannot be imported is an `ItemDone` with its error.
+    each colour of a mask stands for. `has_palette` adds `output/palette/STEM.png` where a palette can hold the labels.
+    Files that are there are refused before any work, unless they may be replaced (`overwrite`); images and annotations
+    that were given never are. What cannot be imported is an `ItemDone` with its error.
     """
     images = images or (annotations if annotations.is_dir() else annotations.parent)
     found = find_annotations(annotations, images=images, format=format, is_semantic=is_semantic, colours=colours)
@@ -94,8 +94,9 @@ def import_labels(
                 source = open_image(place, axes=axes)
                 drawn, labels = _draw(annotation, source, classes=found.classes if is_semantic else None)
                 target = names[place]
-                _write(source, labels, target=target, has_palette=has_palette)
+                without_palette = _write(source, labels, target=target, has_palette=has_palette)
                 notes.add(source)
+                tally.without_palette += without_palette
                 tally.add(annotation.name, drawn, labels)
                 item = ItemDone(annotation.name, number, len(places), result.labels / target.name, _count(labels))
             except UnetSegError as problem:
@@ -151,10 +152,16 @@ def _prepare(
 
 
 def _draw(annotation: Annotation, source: ImageSource, *, classes: Sequence[str] | None) -> tuple[Drawn, np.ndarray]:
-    """Return what was drawn, and its labels with the axes of the image: objects, or numbers of `classes`."""
+    """Return what was drawn, and its labels with the axes of the image: objects, or numbers of `classes`.
+
+    Annotations of which nothing can be used are refused: an empty label map would say that nothing is there.
+    """
     assert annotation.draw is not None  # such an annotation has no place
     drawn = annotation.draw(source)
     labels = fit_labels(to_ids(drawn.labels, name=annotation.name), image=source, name=annotation.name)
+    if drawn.skipped and not labels.any():
+        reasons = ", ".join(f"{what}, {counted(number, 'time')}" for what, number in drawn.skipped.items())
+        raise InputError(f"{annotation.name}: nothing in it can be used ({reasons}); export it again, or leave it out")
     if classes is not None:
         if drawn.keeper == "the first by name":  # one mask for each cell: a mask of all of them
             labels = labels > 0
@@ -163,8 +170,8 @@ def _draw(annotation: Annotation, source: ImageSource, *, classes: Sequence[str]
     return drawn, labels
 
 
-def _write(source: ImageSource, labels: np.ndarray, *, target: Path, has_palette: bool) -> None:
-    """Write image and labels; if the labels cannot be written, the image goes too."""
+def _write(source: ImageSource, labels: np.ndarray, *, target: Path, has_palette: bool) -> list[str]:
+    """Write image and labels; if the labels cannot be written, the image goes too. Returns why there is no palette."""
     letters = source.axes.letters
     check_allocation(source.shape, source.dtype, what=str(source.path))
     pixels = source.reader(tuple(slice(0, length) for length in source.shape))
@@ -174,12 +181,21 @@ def _write(source: ImageSource, labels: np.ndarray, *, target: Path, has_palette
     write_image(target, pixels, axes=letters, scale=source.scale)
     try:
         ids = to_ids(labels, name=target.name)
-        if has_palette:
-            write_palette(folder / PALETTE / f"{target.stem}.png", ids)
         write_image(folder / LABELS / target.name, ids, axes=label_axes(letters), scale=source.scale)
     except BaseException:
         remove(target)
         raise
+    return _write_palette(folder / PALETTE / f"{target.stem}.png", ids) if has_palette else []
+
+
+def _write_palette(path: Path, ids: np.ndarray) -> list[str]:
+    """Write a palette PNG; returns why, if it cannot hold the ids, and leaves none of an earlier import."""
+    try:
+        write_palette(path, ids)
+    except PaletteError as problem:
+        remove(path)
+        return [str(problem)]
+    return []
 
 
 def _count(labels: np.ndarray) -> int:
@@ -197,6 +213,8 @@ class _Tally:
         self._keeper = ""
         self._empty: list[str] = []
         self._whole: list[str] = []
+        self.without_palette: list[str] = []
+        """Why some labels have no palette PNG."""
 
     def add(self, name: str, drawn: Drawn, labels: np.ndarray) -> None:
         """Take in one image."""
@@ -240,6 +258,8 @@ class _Tally:
             )
         if self._empty:
             texts.append(f"{counted(len(self._empty), 'image')} without an object: {_listed(self._empty)}")
+        if self.without_palette:
+            texts.append(f"{counted(len(self.without_palette), 'palette')} not written: {self.without_palette[0]}")
         if left := [path.name for path in result.without_annotation]:
             texts.append(f"{counted(len(left), 'image')} without annotations, left out: {_listed(left)}")
         return texts
