@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Literal
+from typing import Literal, get_origin
 
 import pytest
 from pydantic import Field
@@ -25,10 +25,12 @@ OTHERS = {  # values of every kind that are no defaults, all within bounds
 
 
 def plain_fields(kind: type[Config]) -> list[str]:
+    """Return the fields that a form can show: neither settings within settings, nor a table of them."""
     return [
         name
         for name, info in kind.model_fields.items()
         if not (inspect.isclass(info.annotation) and issubclass(info.annotation, Config))
+        and get_origin(info.annotation) is not dict
     ]
 
 

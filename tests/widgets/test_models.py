@@ -39,7 +39,9 @@ def texts(chooser: ModelChooser) -> list[str]:
 
 
 def test_extra_words_come_first_then_bundled_then_own(chooser) -> None:
-    assert texts(chooser) == ["from scratch", "nuclei · bundled", "mine · own", BROWSE]
+    bundled = [f"{name} · bundled" for name in library.bundled()]
+    assert bundled[0] == "nuclei · bundled"
+    assert texts(chooser) == ["from scratch", *bundled, "mine · own", BROWSE]
     assert chooser.value() == "from scratch"
     assert chooser.card is None
     assert chooser.details.isHidden()
