@@ -63,7 +63,7 @@ def test_classes_are_trained_segmented_and_evaluated(run, membranes, tmp_path) -
     assert result.json["pixel_error"] == pytest.approx(1 - result.json["pixel_accuracy"])
     told = run("evaluate", "out", classes)
     assert "note: out: scored as classes" in told.err
-    assert "IoU of class 2" in told.out
+    assert "IoU of class 2 (rim)" in told.out
     assert "cell2.tif" in told.out
     assert "mean AP" in run("evaluate", "out", classes, "--objects").out
     result = run("evaluate", "out", classes, "--plot", "p.png")

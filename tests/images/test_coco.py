@@ -178,7 +178,9 @@ def test_two_of_one_id_are_no_empty_images() -> None:
         coco_classes(value, path=PATH)
 
 
-@pytest.mark.parametrize("broken", [{"images": 3}, {"annotations": [1]}, {"categories": {}}, {"annotations": None}])
+@pytest.mark.parametrize(
+    "broken", [{"images": 3}, {"images": []}, {"annotations": [1]}, {"categories": {}}, {"annotations": None}]
+)
 def test_what_is_no_coco_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"cells\.json"):
         read_coco({**coco(), **broken}, path=PATH, numbers=None)

@@ -11,7 +11,7 @@ import tifffile
 
 from napari_unetseg.labels.class_table import class_table
 from napari_unetseg.schema.errors import InputError
-from napari_unetseg.tasks.meaning import classes_of, holds_classes
+from napari_unetseg.tasks.meaning import classes_held, classes_of
 
 CLASSES = class_table(np.array([3, 1]), names=["background", "rim"], axes="yx", scale={})
 OBJECTS = pd.DataFrame({"label": [1, 2], "area_px": [3, 4]})
@@ -45,10 +45,13 @@ def test_a_folder_holds_classes_or_objects_but_not_both(tmp_path: Path) -> None:
     truth, found = tmp_path / "truth", tmp_path / "found"
     write(truth / "a.tif")
     write(found / "a_labels.tif", CLASSES)
-    assert holds_classes(found, truth)
-    assert holds_classes(found / "a_labels.tif", truth / "a.tif")
-    assert not holds_classes(truth / "a.tif", found / "a_labels.tif")  # it is the labels that are judged
+    assert classes_held(found, truth) == ("background", "rim")
+    assert classes_held(found / "a_labels.tif", truth / "a.tif") == ("background", "rim")
+    assert classes_held(truth / "a.tif", found / "a_labels.tif") == ()  # it is the labels that are judged
     write(truth / "b.tif")
     write(found / "b_labels.tif", OBJECTS)
     with pytest.raises(InputError, match=r"1 file with classes \(a_labels.tif\) and 1 without; say --semantic"):
-        holds_classes(found, truth)
+        classes_held(found, truth)
+    assert classes_held(found, truth, is_known=True) == ("background", "rim")
+    write(found / "b_labels.tif", CLASSES.replace("rim", "nucleus"))
+    assert classes_held(found, truth) == ("background", "")

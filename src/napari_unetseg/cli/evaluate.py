@@ -72,12 +72,16 @@ def evaluate(
     (adapted Rand error, variation of information, warping error).
     """
     with reporting(as_json=as_json, verbose=verbose) as report:
+        from napari_unetseg.tasks.meaning import classes_held
+
         _check_paths(predicted, truth)
-        semantic = _holds_classes(predicted, truth, report=report) if semantic is None else semantic
+        names = () if semantic is False else classes_held(predicted, truth, is_known=semantic is True)
+        if semantic is None:
+            semantic = _are_classes(names, predicted, report=report)
         _check_plot(plot, semantic=semantic)
         scores, failed = _score(predicted, truth, semantic=semantic, axes=axes, report=report)
         if scores["per_image"]:
-            report.say(class_score_table(scores) if semantic else score_table(scores))
+            report.say(class_score_table(scores, names=names) if semantic else score_table(scores))
         if len(scores["per_image"]) > 1:
             report.say("\n" + per_image_table(scores["per_image"], semantic=semantic))
         if plot is not None:
@@ -95,14 +99,11 @@ def _check_paths(*paths: Path) -> None:
             raise InputError(f"{path}: there is no such file or folder; check the path")
 
 
-def _holds_classes(predicted: Path, truth: Path, *, report: Report) -> bool:
-    """Tell by the tables beside the labels whether they are classes, and say so."""
-    from napari_unetseg.tasks.meaning import holds_classes
-
-    found = holds_classes(predicted, truth)
-    if found:
+def _are_classes(names: tuple[str, ...], predicted: Path, *, report: Report) -> bool:
+    """Tell by the names in the tables beside the labels whether they are classes, and say so."""
+    if names:
         report.note(f"{predicted}: scored as classes, as the table beside the labels says; pass --objects to change")
-    return found
+    return bool(names)
 
 
 def _score(
@@ -139,12 +140,12 @@ def score_table(scores: dict[str, Any]) -> str:
     return f"{over_thresholds}\n\n{summary}"
 
 
-def class_score_table(scores: dict[str, Any]) -> str:
-    """Return the IoU of each class, then the summary scores."""
+def class_score_table(scores: dict[str, Any], *, names: tuple[str, ...] = ()) -> str:
+    """Return the IoU of each class, called by its name if that is known, then the summary scores."""
     from napari_unetseg.cli.table import table
     from napari_unetseg.tasks.class_scores import named_scores
 
-    rows = [(score.name, score.value) for score in named_scores(scores)]
+    rows = [(score.name, score.value) for score in named_scores(scores, names=names)]
     return table(rows, head=("score", "value"))
 
 

@@ -48,6 +48,8 @@ def read_coco(
         by_image[_key(one.get("image_id"))].append(one)
     items = []
     images = list_in(value, "images", path=path)
+    if not images:
+        raise InputError(f"{path}: lists no images; export the annotations again")
     times = Counter(_key(image.get("id")) for image in images)
     for image in images:
         key, file = _key(image.get("id")), image.get("file_name")

@@ -86,7 +86,7 @@ def _open_labels(path: Path, *, axes: str | None) -> ImageSource:
     if pixels.ndim == 3:
         if pixels.shape[-1] != 3 or not (pixels == pixels[..., :1]).all():
             raise InputError(
-                f"{path}: holds colours, not ids; give a palette or grey image, or convert it with its colour table"
+                f"{path}: holds colours, not ids; convert it with its colour table (napari-unetseg import), or give ids"
             )
         pixels = pixels[..., 0]
     return from_array(pixels, axes=axes or "YX", name=str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import zip_longest
 from pathlib import Path
 
 from napari_unetseg.images import layouts
@@ -24,17 +25,20 @@ def classes_of(labels: Path) -> tuple[str, ...]:
         return ()
 
 
-def holds_classes(predicted: Path, truth: Path) -> bool:
-    """Tell whether the files that `evaluate_files` would compare with the truth are known to hold classes.
+def classes_held(predicted: Path, truth: Path, *, is_known: bool = False) -> tuple[str, ...]:
+    """Return the names of the classes in the files that `evaluate_files` would compare with the truth; none of objects.
 
-    Raises `InputError` where some are and others are not.
+    Names on which the files do not agree are empty. Raises `InputError` where only some are known to hold classes,
+    unless all of them do (`is_known`).
     """
     files = [path for _, path in layouts.pair_labels(truth, predicted)]
-    known = [path for path in files if classes_of(path)]
-    if known and len(known) < len(files):
+    named = {path: classes_of(path) for path in files}
+    known = [path for path in files if named[path]]
+    if known and len(known) < len(files) and not is_known:
         names = known[0].name if len(known) == 1 else f"{known[0].name}, ..."
         raise InputError(
             f"{predicted}: {counted(len(known), 'file')} with classes ({names}) and {len(files) - len(known)} without; "
             "say --semantic or --objects, or keep them in folders of their own"
         )
-    return bool(known)
+    together = zip_longest(*(named[path] for path in known), fillvalue="")
+    return tuple(names[0] if len(set(names)) == 1 else "" for names in together)
