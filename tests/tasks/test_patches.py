@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unetseg.schema.config import AugmentationConfig, NormalizationConfig, Recipe, TargetConfig
-from napari_unetseg.tasks.patches import PatchSampler, choose_patch, prefetch
+from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, NormalizationConfig, Recipe, TargetConfig
+from napari_unetseg.tasks.patches import PatchSampler, choose_patch, fit_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, prepare
 
 PLAIN = AugmentationConfig(
@@ -107,6 +107,14 @@ def test_the_patch_is_five_objects_wide_and_no_larger_than_the_image(
 def test_the_patch_without_objects_is_the_smallest() -> None:
     sample = Sample(np.zeros((1, 300, 300), np.uint8), np.zeros((300, 300), np.int32), "a")
     assert choose_patch([sample], divisor=(16, 16)) == (128, 128)
+
+
+def test_a_network_that_needs_large_patches_gets_them_where_images_allow() -> None:
+    config = NetworkConfig(architecture="deconvnet", width=1)
+    for edge, expected in ((300, (256, 256)), (200, (192, 192))):
+        sample = Sample(np.zeros((1, edge, edge), np.uint8), np.zeros((edge, edge), np.int32), "a")
+        assert fit_patch(Recipe(network=config), samples=[sample]).patch == expected
+        assert fit_patch(Recipe(network=config, patch=(64, 64)), samples=[sample]).patch == (64, 64)
 
 
 def test_distances_respect_the_pixel_size(recipe: Recipe) -> None:

@@ -36,6 +36,7 @@ class DeconvNet(Network):
     )
     reference: ClassVar[str] = "Noh, Hong, Han 2015, arXiv:1505.04366"
     least_batch: ClassVar[int] = 2
+    least_patch: ClassVar[int] = LEAST + 32  # smaller ones are mirrored up to `LEAST`, which takes as long
     is_tile_exact = True
     divisor = (32, 32)
 

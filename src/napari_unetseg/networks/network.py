@@ -50,6 +50,8 @@ class Network(nn.Module):
     """Pixels of the image for one of the last feature map; its logits are interpolated."""
     least_batch: ClassVar[int] = 1
     """Patches that a training step needs: 2 where BatchNorm follows the mean over the whole image."""
+    least_patch: ClassVar[int] = 0
+    """Edge (px) that a training patch should have, where the images are large enough."""
     coarsest: int | None = None
     """Pixels of the image for one of the coarsest map with BatchNorm; none: the divisor; 0: there is no BatchNorm."""
 

@@ -15,7 +15,7 @@ from napari_unetseg.images.tiles import mirror
 from napari_unetseg.labels.ids import IGNORE, object_boxes
 from napari_unetseg.labels.targets import BACKGROUND, Targets, make_targets
 from napari_unetseg.labels.weights import class_weights, weight_map
-from napari_unetseg.networks import augment
+from napari_unetseg.networks import augment, registry
 from napari_unetseg.schema.config import Recipe, TargetConfig
 from napari_unetseg.tasks.classes import places_of_classes
 from napari_unetseg.tasks.samples import INSTANCES, Sample, common_pixel_size, diameter_of, median_size
@@ -50,18 +50,27 @@ class Batch:
         return Batch(self.images.to(device), self.classes.to(device), distance, self.weights.to(device), unknown)
 
 
+def fit_patch(recipe: Recipe, *, samples: Sequence[Sample]) -> Recipe:
+    """Return the recipe with patches that fit the samples and the network, unless it says how large they are."""
+    if recipe.patch is not None:
+        return recipe
+    least = registry.kind_of(recipe.network.architecture).least_patch
+    step = registry.divisor(recipe.network)
+    return recipe.replace(patch=choose_patch(samples, divisor=step, target=recipe.target, least=least))
+
+
 def choose_patch(
-    samples: Sequence[Sample], *, divisor: tuple[int, ...], target: TargetConfig = INSTANCES
+    samples: Sequence[Sample], *, divisor: tuple[int, ...], target: TargetConfig = INSTANCES, least: int = 0
 ) -> tuple[int, ...]:
     """Return patch edges about five objects wide, as most images fill, in Z a quarter; multiples of `divisor`.
 
-    No larger than that: small patches make many steps in the time there is. The labels must be compact. Classes tell
-    nothing of a size: they get the largest patch.
+    No larger than that, nor than the network needs (`least`): small patches make many steps in the time there is. The
+    labels must be compact. Classes tell nothing of a size: they get the largest patch.
     """
     size, ndim = median_size(samples), len(divisor)
     diameter = diameter_of(size, ndim=ndim)
     smallest, largest = EDGES[ndim]
-    edge = largest if target.is_semantic else min(largest, max(smallest, OBJECTS_ACROSS * diameter))
+    edge = max(least, largest if target.is_semantic else min(largest, max(smallest, OBJECTS_ACROSS * diameter)))
     typical = np.median([sample.labels.shape for sample in samples], axis=0)
     return tuple(
         min(length, step * max(1, int(size) // step))

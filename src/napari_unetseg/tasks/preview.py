@@ -10,13 +10,12 @@ import numpy as np
 
 from napari_unetseg.labels.targets import make_targets
 from napari_unetseg.labels.weights import weight_map
-from napari_unetseg.networks import registry
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.tasks.classes import fit_classes
 from napari_unetseg.tasks.pairs import Pairs
-from napari_unetseg.tasks.patches import PatchSampler, choose_patch
+from napari_unetseg.tasks.patches import PatchSampler, fit_patch
 from napari_unetseg.tasks.samples import Sample, prepare_for
 
 PATCHES = 16
@@ -102,8 +101,4 @@ def _ready(pairs: Pairs, *, recipe: Recipe) -> Generator[Event, None, list[Sampl
 
 def _sampler(samples: Sequence[Sample], *, recipe: Recipe) -> PatchSampler:
     recipe = fit_classes(recipe, [sample.labels for sample in samples])
-    if recipe.patch is None:
-        recipe = recipe.replace(
-            patch=choose_patch(samples, divisor=registry.divisor(recipe.network), target=recipe.target)
-        )
-    return PatchSampler(samples, recipe=recipe)
+    return PatchSampler(samples, recipe=fit_patch(recipe, samples=samples))

@@ -32,7 +32,7 @@ from napari_unetseg.tasks.live import Live
 from napari_unetseg.tasks.matching import match_sizes
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
-from napari_unetseg.tasks.patches import Batch, PatchSampler, choose_patch, prefetch
+from napari_unetseg.tasks.patches import Batch, PatchSampler, fit_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare_for, split
 from napari_unetseg.tasks.serving import Data, score, score_training, serve
 from napari_unetseg.tasks.start import check_batch, start_recipe
@@ -112,7 +112,7 @@ def run(
         least = round(recipe.decoding.min_size / matched.factor**recipe.network.ndim)
         yield Note(f"objects under {counted(least, 'pixel')} are dropped (an eighth of the median)")
     if recipe.patch is None:
-        recipe = recipe.replace(patch=choose_patch(training, divisor=network.divisor, target=recipe.target))
+        recipe = fit_patch(recipe, samples=training)
         yield Note(f"patches of {' x '.join(map(str, recipe.patch or ()))} pixels")
     check_batch(network, recipe=recipe)
     data_sha256 = fingerprint([*training, *held])
