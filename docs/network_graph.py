@@ -229,7 +229,9 @@ def _merge_sums(graph: Graph) -> bool:
         levels = {graph[one].level for one in region}
         if begin is None or not levels <= {box.level, graph[begin].level} or not _is_closed(graph, region, number):
             continue
+        channels = box.channels
         _merge(graph, region, number)
+        graph[number].channels = channels  # of a concatenation: those of its parts together
         return True
     return False
 
@@ -299,8 +301,7 @@ def _merge(graph: Graph, region: set[int], end: int) -> None:
     whole = graph[end]
     changing = [box for box in boxes if box.level == whole.level]
     computed = [box.channels for box in changing if box.layers or box.join != "concat"]
-    if whole.layers or whole.join != "concat":
-        whole.channels = max(computed)
+    whole.channels = max(computed or [whole.channels])
     whole.layers = sum(box.layers for box in boxes)
     whole.dilated = sum(box.dilated for box in boxes)
     whole.join = whole.join or next((box.join for box in boxes if box.join), "")

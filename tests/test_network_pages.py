@@ -85,6 +85,8 @@ def test_the_picture_of_a_u_goes_down_and_up(name, levels, monkeypatch):
         network = registry.build(NetworkConfig(architecture=name))
     boxes = graph_of(network)
     assert [box.level for box in boxes.values()] == levels
+    assert max(box.channels for box in boxes.values()) == (256 if name == "unet" else 16)
+    assert [box.channels for box in boxes.values()][-3:] == [16, 4, 4]
     up = [box for box in boxes.values() if box.entries & {"up", "unpool"}]
     assert len(up) == 4
     for box in up:
