@@ -9,11 +9,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MAKERS = [ROOT / "docs" / "screenshots.py", ROOT / "benchmarks" / "picture.py", ROOT / "benchmarks" / "gallery.py"]
+NETWORKS = ROOT / "docs" / "networks"
+MAKERS = [
+    *(ROOT / "docs" / name for name in ("screenshots.py", "network_pages.py")),
+    *(ROOT / "benchmarks" / name for name in ("picture.py", "gallery.py")),
+]
 PICTURES = sorted(
     {
         (page.parent / target).resolve()
-        for page in PAGES
+        for page in (*PAGES, NETWORKS / "README.md")
         for target in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text("utf-8"))
     }
 )
@@ -29,7 +33,7 @@ def test_no_picture_is_left_over():
     assert set(PICTURES) == set((ROOT / "docs" / "images").rglob("*.png"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", [*PAGES, *sorted(NETWORKS.glob("*.md"))], ids=lambda path: path.name)
 def test_the_pages_it_names_are_there(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target

@@ -8,6 +8,7 @@ import torch
 
 from napari_unetseg.networks import registry
 from napari_unetseg.schema.config import NormalizationConfig, Recipe
+from napari_unetseg.schema.events import Sampled
 from napari_unetseg.tasks import validate as task
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.samples import Sample, prepare
@@ -30,3 +31,21 @@ def test_cells_nobody_painted_are_not_invented_ones(
 
 def test_nothing_held_back_gives_no_score(recipe: Recipe) -> None:
     assert finish(task.validate(registry.build(recipe.network), held=[], recipe=recipe)) is None
+
+
+def test_it_hands_out_what_it_finds_and_scores_as_without(samples: list[Sample], recipe: Recipe) -> None:
+    held = prepare(samples, ndim=2, channels=1, config=NormalizationConfig())
+    torch.manual_seed(0)
+    network = registry.build(recipe.network)
+    events = task.validate(network, held=held, recipe=recipe, shown=1)
+    seen = []
+    scores = None
+    while scores is None:
+        try:
+            seen.append(next(events))
+        except StopIteration as end:
+            scores = end.value
+    (sampled,) = (event for event in seen if isinstance(event, Sampled))
+    assert sampled.name == held[0].name
+    np.testing.assert_array_equal(sampled.truth, held[0].labels)
+    assert scores == finish(task.validate(network, held=held, recipe=recipe))

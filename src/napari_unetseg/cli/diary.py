@@ -1,4 +1,4 @@
-"""What a training leaves beside its model: a table of losses and scores, and a picture of them over time."""
+"""What a training leaves beside its model: a table of losses and scores, a picture of them, and samples if wanted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from napari_unetseg.cli.plot import save_figure
+from napari_unetseg.cli.samples import Samples
 from napari_unetseg.schema.events import Event, Saved
 from napari_unetseg.tasks.history import History
 from napari_unetseg.tasks.training_log import TrainingLog, log_of
@@ -15,13 +16,19 @@ _LOSS, _SCORE = "#D55E00", "#0072B2"
 
 
 class Diary:
-    """Takes the events of a run; with `is_kept` the table grows as they come. `saved` are the files written so far."""
+    """Takes the events of a run; with `is_kept` the table grows as they come. `saved` are the files written so far.
 
-    def __init__(self, model: Path, *, images: int, batch: int, resume: bool, is_kept: bool) -> None:
+    `has_samples`: each validation leaves a picture of the images that it hands out; those of an earlier run go.
+    """
+
+    def __init__(
+        self, model: Path, *, images: int, batch: int, resume: bool, is_kept: bool, has_samples: bool = False
+    ) -> None:
         self.model = model
         self.saved: set[Path] = set()
         self._history = History()
         self._log = TrainingLog.begin(log_of(model), images=images, batch=batch, resume=resume) if is_kept else None
+        self._samples = Samples(model) if is_kept and has_samples else None
 
     def add(self, event: Event) -> None:
         """Take one event."""
@@ -30,6 +37,8 @@ class Diary:
         self._history.add(event)
         if self._log is not None:
             self._log.add(event)
+        if self._samples is not None:
+            self._samples.add(event)
 
     def close(self) -> None:
         """End the table, and draw the curves of this run: of one that was resumed, from there on."""

@@ -117,5 +117,5 @@ def networks(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
             for entry in entries
         ]
         report.say(table(rows, head=("name", "parameters", "for", "tiles", "summary")))
-        report.say("\nsources, settings and published sizes: --json")
+        report.say("\nsources, settings and published sizes: --json; a page and a picture of each: docs/networks")
         report.finish({"networks": entries})

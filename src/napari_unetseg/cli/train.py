@@ -12,7 +12,7 @@ import typer
 
 from napari_unetseg.cli.options import AxesOption, ChannelOption, DeviceOption, JsonFlag, OverwriteFlag, VerboseFlag
 from napari_unetseg.cli.report import Report, reporting
-from napari_unetseg.cli.trained import quoted, tell_of
+from napari_unetseg.cli.trained import tell_of
 
 if TYPE_CHECKING:
     from napari_unetseg.schema.card import ModelCard
@@ -94,6 +94,16 @@ def train(
         bool,
         typer.Option("--unlabelled", help="Label 0 means 'not annotated' instead of background (a few cells painted)."),
     ] = False,
+    shown: Annotated[
+        int,
+        typer.Option(
+            "--samples",
+            min=0,
+            max=20,
+            metavar="N",
+            help="At each validation draw N of the held-back images, with truth and prediction, into MODEL.samples.",
+        ),
+    ] = 0,
     channel: ChannelOption = None,
     axes: AxesOption = None,
     device: DeviceOption = "auto",
@@ -127,10 +137,11 @@ def train(
     from napari_unetseg.tasks.launch import launch
 
     with reporting(as_json=as_json, verbose=verbose, rank=launch().rank) as report:
+        from napari_unetseg.cli.destination import check_output
         from napari_unetseg.cli.layers import RecipeLayers
         from napari_unetseg.cli.progress import drive
 
-        output = _check_output(output, resume=resume, overwrite=overwrite)
+        output = check_output(output, resume=resume, overwrite=overwrite, has_samples=shown > 0)
         settings = RecipeLayers(given, file=recipe, patch=patch)
         model = _load_start(start)
         job = reading(
@@ -150,12 +161,14 @@ def train(
             output=output,
             model=model,
             resume=resume,
+            overwrite=overwrite,
             device=device,
             data=f"{images.name} with {labels.name}",
             names=names,
+            shown=shown,
             report=report,
         )
-        tell_of(card, output, report=report)
+        tell_of(card, output, report=report, has_samples=shown > 0)
     if launch().count > 1:
         _end_at_once()
 
@@ -165,37 +178,6 @@ def _end_at_once() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-def _check_output(output: Path, *, resume: bool, overwrite: bool) -> Path:
-    """Refuse, before any work, what would lose a model or an interrupted run."""
-    from napari_unetseg.models.library import checkpoint_of
-    from napari_unetseg.schema.errors import InputError
-
-    if resume and overwrite:
-        raise InputError("--resume and --overwrite exclude each other; give one of them")
-    if output.suffix != ".safetensors":
-        raise InputError(
-            f"{output}: a model file ends in .safetensors; use -o {output.with_name(output.name + '.safetensors')}"
-        )
-    if not output.parent.is_dir():
-        raise InputError(f"{output.parent}: there is no such folder; make it first")
-    checkpoint = checkpoint_of(output)
-    if resume and not checkpoint.is_file():
-        if output.exists():
-            raise InputError(
-                f"{output}: this training has finished, there is nothing to resume; to train the model further, "
-                f"give it to a new one with --from {quoted(output)}; to train anew, --overwrite"
-            )
-        raise InputError(f"{checkpoint}: no such checkpoint, there is nothing to resume; start without --resume")
-    if not resume and not overwrite:
-        if checkpoint.exists():
-            raise InputError(
-                f"{checkpoint}: an interrupted run is there; --resume goes on with it, --overwrite starts again"
-            )
-        if output.exists():
-            raise InputError(f"{output}: this file exists; choose another name or give --overwrite")
-    return output
 
 
 def _names(text: str | None) -> tuple[str, ...]:
@@ -249,9 +231,11 @@ def _run(
     output: Path,
     model: Model | None,
     resume: bool,
+    overwrite: bool,
     device: str,
     data: str,
     names: tuple[str, ...],
+    shown: int,
     report: Report,
 ) -> ModelCard:
     from napari_unetseg.cli.diary import Diary
@@ -259,7 +243,14 @@ def _run(
     from napari_unetseg.schema.words import counted
     from napari_unetseg.tasks import train as task
 
-    diary = Diary(output, images=len(samples), batch=recipe.batch, resume=resume, is_kept=not report.rank)
+    diary = Diary(
+        output,
+        images=len(samples),
+        batch=recipe.batch,
+        resume=resume,
+        is_kept=not report.rank,
+        has_samples=shown > 0 or overwrite,
+    )
     saved = diary.saved
 
     def when_stopped() -> str:
@@ -282,6 +273,7 @@ def _run(
         resume=resume,
         device=device,
         class_names=names,
+        shown=shown,
         data=data,
     )
     try:

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from napari_unetseg.schema.card import ModelCard
 
 
-def tell_of(card: ModelCard, output: Path, *, report: Report) -> None:
+def tell_of(card: ModelCard, output: Path, *, report: Report, has_samples: bool = False) -> None:
     """Say what was learnt, how good it is, and what comes next."""
     from napari_unetseg.cli.diary import curves_of
+    from napari_unetseg.cli.sample_folder import samples_of
     from napari_unetseg.cli.table import table
     from napari_unetseg.schema.words import counted, duration
     from napari_unetseg.tasks.training_log import log_of
@@ -30,12 +31,16 @@ def tell_of(card: ModelCard, output: Path, *, report: Report) -> None:
     )
     log, curves = log_of(output), curves_of(output)
     report.say(f"{log} has the loss and the scores as a table, {curves.name} as a picture")
+    samples = samples_of(output) if has_samples and record.validation_images else None
+    if samples is not None:
+        report.say(f"{samples} has pictures of what it found in images held back, from validation to validation")
     report.say(f"next: napari-unetseg segment IMAGE_OR_FOLDER -o results --model {quoted(output)}")
     report.finish(
         {
             "model": output,
             "log": log,
             "curves": curves,
+            "samples": samples,
             "name": card.name,
             "steps": record.steps,
             "seconds": record.seconds,

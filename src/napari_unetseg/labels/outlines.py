@@ -41,15 +41,19 @@ def distinct_colours(labels: np.ndarray) -> np.ndarray:
 
 
 def outlined(grey: np.ndarray, labels: np.ndarray, *, colours: np.ndarray, zoom: int = 1) -> np.ndarray:
-    """Return `grey` (Y, X) in [0, 1] as RGB, `zoom` times enlarged, the rim of object i in `colours[i]`."""
+    """Return an image in [0, 1] as RGB, `zoom` times enlarged, the rim of object i in `colours[i]`.
+
+    `grey` is (Y, X), or (Y, X, 3) for an image in colours.
+    """
     from scipy.ndimage import binary_dilation
     from scipy.ndimage import zoom as enlarge
     from skimage.segmentation import find_boundaries
 
     if zoom > 1:
-        grey = enlarge(grey, zoom, order=1, grid_mode=True, mode="nearest")
+        grey = enlarge(grey, (zoom, zoom, 1)[: grey.ndim], order=1, grid_mode=True, mode="nearest")
         labels = labels.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    picture = np.repeat((np.clip(grey, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=-1)
+    values = (np.clip(grey, 0, 1) * 255).astype(np.uint8)
+    picture = values if grey.ndim == 3 else np.repeat(values[..., None], 3, axis=-1)
     rim = find_boundaries(labels, mode="inner")  # type: ignore[no-untyped-call] # scikit-image
     if zoom > 1:  # two pixels thick, still inside the object
         rim = binary_dilation(rim)

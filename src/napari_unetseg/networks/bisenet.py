@@ -32,6 +32,15 @@ class BiSeNet(Network):
     """
 
     summary: ClassVar[str] = "A short path for detail beside a deep one for context; fast."
+    idea: ClassVar[str] = (
+        "Detail and context ask for opposite things, so each has a path of its own: one short and wide at an "
+        "eighth of the image, one deep that shrinks quickly. They meet in a module that chooses channels by "
+        "the whole image."
+    )
+    suits: ClassVar[str] = (
+        "Fast segmentation of objects some tens of pixels wide. Logits have a stride of 8, too coarse for "
+        "small or crowded cells."
+    )
     reference: ClassVar[str] = "Yu, Wang, Peng, Gao, Yu, Sang 2018, arXiv:1808.00897"
     output_stride: ClassVar[int] = 8
     least_batch: ClassVar[int] = 2

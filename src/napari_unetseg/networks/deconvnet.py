@@ -34,6 +34,15 @@ class DeconvNet(Network):
     summary: ClassVar[str] = (
         "VGG16 with its fully connected layers, and its mirror image; very large: 1 GB at width 64."
     )
+    idea: ClassVar[str] = (
+        "The whole of VGG16, its two fully connected layers included, is turned round: the places of the "
+        "maxima restore the layout of an object, and transposed convolutions draw its shape, from coarse to "
+        "fine."
+    )
+    suits: ClassVar[str] = (
+        "Objects that fill much of a patch. The paper shows it one object at a time; for many small cells its "
+        "narrow middle is a detour, and it needs large patches."
+    )
     reference: ClassVar[str] = "Noh, Hong, Han 2015, arXiv:1505.04366"
     least_batch: ClassVar[int] = 2
     least_patch: ClassVar[int] = LEAST + 32  # smaller ones are mirrored up to `LEAST`, which takes as long

@@ -62,6 +62,15 @@ class DeepLabV3(_DeepLab):
     """
 
     summary: ClassVar[str] = "Dilated convolutions at several rates and the whole image's mean; smooth outlines."
+    idea: ClassVar[str] = (
+        "Instead of shrinking the map further, the last stages spread their kernels: dilated convolutions see "
+        "more at the same resolution. A pyramid then looks at several distances side by side, and at the "
+        "image as a whole."
+    )
+    suits: ClassVar[str] = (
+        "Objects whose kind shows in their surroundings, and classes of regions. Outlines come from a map 16 "
+        "times coarser and are smooth."
+    )
     reference: ClassVar[str] = "Chen, Papandreou, Schroff, Adam 2017, arXiv:1706.05587"
     output_stride: ClassVar[int] = 16
 
@@ -94,6 +103,11 @@ class DeepLabV3Plus(_DeepLab):
     """
 
     summary: ClassVar[str] = "DeepLab V3 with a decoder that adds fine features, for sharper borders."
+    idea: ClassVar[str] = (
+        "DeepLab V3 with a light decoder: the enlarged pyramid meets a fine map of the encoder, which brings "
+        "borders back."
+    )
+    suits: ClassVar[str] = "As DeepLab V3 where outlines matter; small cells still ask for more than its stride of 4."
     reference: ClassVar[str] = "Chen, Zhu, Papandreou, Schroff, Adam 2018, arXiv:1802.02611"
     output_stride: ClassVar[int] = 4
 

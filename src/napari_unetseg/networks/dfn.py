@@ -44,6 +44,15 @@ class DFN(Network):
     """
 
     summary: ClassVar[str] = "Channel attention keeps objects whole, and a second network teaches borders."
+    idea: ClassVar[str] = (
+        "Two questions, two networks on one encoder. The first goes from the whole image down and chooses at "
+        "each stage the channels that fit, so that an object is one thing all over. The second learns "
+        "borders, which makes the encoder tell neighbours apart."
+    )
+    suits: ClassVar[str] = (
+        "Objects of uneven texture that other networks break into pieces. Its supervised borders suit "
+        'touching cells. Large and slow at its published encoder; `encoder = "resnet18"` makes it lighter.'
+    )
     reference: ClassVar[str] = "Yu, Wang, Peng, Gao, Yu, Sang 2018, arXiv:1804.09337"
     Settings: ClassVar[type[Config]] = DFNSettings
     output_stride: ClassVar[int] = 4

@@ -36,6 +36,14 @@ class ENet(Network):
     """
 
     summary: ClassVar[str] = "Very small and fast: a third of a million numbers, most of the work on small maps."
+    idea: ClassVar[str] = (
+        "Make the map small at once, work with thin bottlenecks there, spread their kernels to see far, and "
+        "spend little on the way up. So a third of a million weights are enough."
+    )
+    suits: ClassVar[str] = (
+        "Where speed or size of the file comes first: films, weak computers. Thin or tiny objects are lost "
+        "early, as nothing but places comes back from full resolution."
+    )
     reference: ClassVar[str] = "Paszke, Chaurasia, Kim, Culurciello 2016, arXiv:1606.02147"
     published_width: ClassVar[int] = 16
     divisor = (8, 8)

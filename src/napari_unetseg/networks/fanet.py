@@ -37,6 +37,12 @@ class FANet(Network):
     """
 
     summary: ClassVar[str] = "Attention over the whole image without its usual cost; fast."
+    idea: ClassVar[str] = (
+        "In attention every pixel asks every other one, which is too much for an image. Without the softmax "
+        "the products can be taken in another order, and the cost grows with the pixels only. So each stage "
+        "of the encoder looks at the whole image."
+    )
+    suits: ClassVar[str] = "Fast, with context from everywhere; regions and large objects. Logits have a stride of 8."
     reference: ClassVar[str] = "Hu, Perazzi, Heilbron, Wang, Lin, Saenko, Sclaroff 2021, arXiv:2007.03815"
     Settings: ClassVar[type[Config]] = FANetSettings
     output_stride: ClassVar[int] = 8

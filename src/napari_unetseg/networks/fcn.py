@@ -44,6 +44,15 @@ class FCN32s(Network):
     """
 
     summary: ClassVar[str] = "VGG16 whose coarse scores are enlarged 32 times: blobs rather than outlines."
+    idea: ClassVar[str] = (
+        "A network that names whole images names each of their pixels as soon as its fully connected layers "
+        "become convolutions. Its scores are coarse, so they are enlarged by transposed convolutions; where "
+        "scores of finer maps are added, more detail comes back."
+    )
+    suits: ClassVar[str] = (
+        "To see where semantic segmentation began. A score for 32 x 32 pixels says where something is, not "
+        "how its outline runs."
+    )
     reference: ClassVar[str] = "Long, Shelhamer, Darrell 2015, arXiv:1411.4038"
     output_stride: ClassVar[int] = 32
     is_tile_exact = True
@@ -96,6 +105,7 @@ class FCN16s(FCN32s):
     """FCN-32s with the scores of the fourth pooling."""
 
     summary: ClassVar[str] = "FCN-32s with the scores of a finer map added."
+    suits: ClassVar[str] = "Large regions, such as tissue against background. Cells that touch need finer scores."
     output_stride: ClassVar[int] = 16
     skips: ClassVar[int] = 1
 
@@ -104,6 +114,10 @@ class FCN8s(FCN32s):
     """FCN-32s with the scores of the fourth and the third pooling."""
 
     summary: ClassVar[str] = "FCN-32s with the scores of two finer maps added: the finest of the three."
+    suits: ClassVar[str] = (
+        "Regions and large objects. The best of the three for cells, as its scores are the finest; nearly all "
+        "of its weights are in the coarsest layers."
+    )
     output_stride: ClassVar[int] = 8
     skips: ClassVar[int] = 2
 
@@ -112,6 +126,13 @@ class FCNResNet18(Network):
     """ResNet-18, whose scores are enlarged 32 times by one transposed convolution (Zhang et al., section 14.11)."""
 
     summary: ClassVar[str] = "ResNet-18 whose coarse scores are enlarged 32 times; light, blobs rather than outlines."
+    idea: ClassVar[str] = (
+        "A residual encoder, a layer of scores, and a single transposed convolution to the size of the image: "
+        "as little as a network for pixels can be."
+    )
+    suits: ClassVar[str] = (
+        "A quick first look at large objects or regions; its outlines are those of a map 32 times coarser."
+    )
     reference: ClassVar[str] = "Zhang, Lipton, Li, Smola 2023, Dive into Deep Learning, section 14.11; arXiv:1411.4038"
     output_stride: ClassVar[int] = 32
     is_tile_exact = True

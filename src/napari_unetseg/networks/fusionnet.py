@@ -32,6 +32,13 @@ class FusionNet(Ladder):
     """
 
     summary: ClassVar[str] = "Residual U-Net with added skips, for membranes in electron microscopy; exact in tiles."
+    idea: ClassVar[str] = (
+        "A U-Net whose blocks are residual and whose skips are added instead of concatenated. Every path is "
+        "then a sum, so that gradients reach all of a very deep network."
+    )
+    suits: ClassVar[str] = (
+        "Membranes in electron microscopy, for which it was made, and other fine boundaries. Tiles are exact."
+    )
     reference: ClassVar[str] = "Quan, Hildebrand, Jeong 2016, arXiv:1612.05360"
     Settings: ClassVar[type[Config]] = FusionNetSettings
 

@@ -43,6 +43,15 @@ class GCN(Network):
     """
 
     summary: ClassVar[str] = "Very large thin kernels on every stage, and a refinement of borders."
+    idea: ClassVar[str] = (
+        "To name a thing one wants to see all of it, to place it one wants to stay local. Very large kernels "
+        "do both: each is made of two pairs of thin ones, so that it costs little. Small residual blocks then "
+        "refine the borders."
+    )
+    suits: ClassVar[str] = (
+        "Large objects, and classes that depend on the layout of a whole object. The decoder works on logits "
+        "alone, so fine detail is limited."
+    )
     reference: ClassVar[str] = "Peng, Zhang, Yu, Luo, Sun 2017, arXiv:1703.02719"
     Settings: ClassVar[type[Config]] = GCNSettings
     output_stride: ClassVar[int] = 2

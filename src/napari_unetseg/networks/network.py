@@ -38,6 +38,10 @@ class Network(nn.Module):
     """Base of all architectures: images (N, C, [Z,] Y, X) in, logits (N, K, [Z,] Y, X) out."""
 
     summary: ClassVar[str] = ""
+    idea: ClassVar[str] = ""
+    """What is new in it, in a few plain sentences."""
+    suits: ClassVar[str] = ""
+    """What it is good for, and where its structure limits it."""
     reference: ClassVar[str] = ""
     Settings: ClassVar[type[Config]] = NoSettings
     """What `NetworkConfig.settings` may hold."""

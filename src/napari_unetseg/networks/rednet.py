@@ -34,6 +34,14 @@ class RedNet(Network):
     """
 
     summary: ClassVar[str] = "Residual encoder and decoder; the second of two channels has an encoder of its own."
+    idea: ClassVar[str] = (
+        "Encoder and decoder are both residual, skips are added through thin layers, and every stage of the "
+        "decoder is told what is right. A second image, such as depth, has an encoder of its own, whose "
+        "features are added at each stage."
+    )
+    suits: ClassVar[str] = (
+        "Images of two channels that show different things, such as a membrane and a nucleus: each gets an encoder."
+    )
     reference: ClassVar[str] = "Jiang, Zheng, Luo, Zhang 2018, arXiv:1806.01054"
 
     def __init__(self, config: NetworkConfig) -> None:

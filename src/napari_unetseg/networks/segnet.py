@@ -53,6 +53,15 @@ class SegNet(_Unpooling):
     """The convolutions of VGG16 with BatchNorm, and their mirror image (Badrinarayanan et al. 2017, fig. 2)."""
 
     summary: ClassVar[str] = "VGG16 and its mirror image; values return to where the maxima were: sharp outlines."
+    idea: ClassVar[str] = (
+        "When a maximum is taken over a block of pixels, its place is kept. The decoder puts values back to "
+        "those places and fills what lies between by convolutions. That takes nothing to learn and little "
+        "memory, and edges stay where they were."
+    )
+    suits: ClassVar[str] = (
+        "Sharp outlines at moderate memory, in tiles that are exact. Features of the encoder do not reach the "
+        "decoder, only their places; a U-Net has both."
+    )
     reference: ClassVar[str] = "Badrinarayanan, Kendall, Cipolla 2017, arXiv:1511.00561"
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -67,6 +76,10 @@ class SegNetBasic(_Unpooling):
     """Four 7x7 convolutions down and four up, all of one width; no ReLU in the decoder ("SegNet-Basic")."""
 
     summary: ClassVar[str] = "A small SegNet: four wide convolutions down and four up, sharp outlines."
+    idea: ClassVar[str] = (
+        "Four wide convolutions down and four up, all with the same few channels, joined by the places of the maxima."
+    )
+    suits: ClassVar[str] = "One of the lightest and fastest to train; simple, well separated objects."
     reference: ClassVar[str] = SegNet.reference
 
     def __init__(self, config: NetworkConfig) -> None:

@@ -53,6 +53,15 @@ class U2Net(Network):
     """
 
     summary: ClassVar[str] = "A U-Net of U-Nets: much context, no tiles."
+    idea: ClassVar[str] = (
+        "Each stage of a U-Net is a small U-Net itself, whose result is added to what came in. So even the "
+        "first stage sees far at full resolution. Every stage of the decoder says what it thinks, and a last "
+        "layer weighs what they say."
+    )
+    suits: ClassVar[str] = (
+        "For objects of very different sizes, or large ones with fine outlines, in images that fit into "
+        "memory: it has no tiles."
+    )
     reference: ClassVar[str] = "Qin et al. 2020, arXiv:2005.09007"
     _down: ClassVar[tuple[_Stage, ...]] = _DOWN
     _up: ClassVar[tuple[_Stage, ...]] = _UP
@@ -103,6 +112,13 @@ class U2NetLite(U2Net):
     """The same with all stages of one width (U2-Net-dagger of the paper: 1.1 instead of 44 million parameters)."""
 
     summary: ClassVar[str] = "U2-Net with a fortieth of its parameters: much context, no tiles."
+    idea: ClassVar[str] = (
+        "U2-Net with few channels in every stage, the same on all resolutions: the form matters more than the width."
+    )
+    suits: ClassVar[str] = (
+        "As U2-Net, where a small model file is wanted. The arithmetic at full resolution, and with it most "
+        "of the time, remains."
+    )
     _down: ClassVar[tuple[_Stage, ...]] = tuple(stage._replace(middle=1, outputs=4) for stage in _DOWN)
     _up: ClassVar[tuple[_Stage, ...]] = tuple(stage._replace(middle=1, outputs=4) for stage in _UP)
 

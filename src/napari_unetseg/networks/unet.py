@@ -41,6 +41,14 @@ class UNet(Ladder):
     """
 
     summary: ClassVar[str] = "Encoder and decoder with skips at every resolution; exact in tiles, 2D and 3D."
+    idea: ClassVar[str] = (
+        "One path shrinks the map step by step and learns what there is; the other enlarges it again and "
+        "learns where. At each resolution the first hands its features to the second, so that outlines are "
+        "drawn from fine detail and wide context at once."
+    )
+    suits: ClassVar[str] = (
+        "The first to try, and the only one here for volumes. Tiles are exact, so images may be larger than memory."
+    )
     reference: ClassVar[str] = "Ronneberger, Fischer, Brox 2015, arXiv:1505.04597; Cicek et al. 2016, arXiv:1606.06650"
     Settings: ClassVar[type[Config]] = UNetSettings
     takes: ClassVar[frozenset[str]] = frozenset({"depth", "padding", "norm", "dropout", "flat_levels"})

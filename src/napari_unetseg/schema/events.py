@@ -94,6 +94,21 @@ class Relabelled:
     step: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """What the network in training finds in a held-back image, before the scores of all are told (`Validated`)."""
+
+    name: str
+    image: np.ndarray
+    """A part of it, (3, Y, X) of colours or (1, Y, X), from 0 to 1."""
+    truth: np.ndarray
+    """(Y, X); 0 background, -1 not annotated."""
+    found: np.ndarray
+    score: float
+    """Of the whole image: AP at IoU 0.5, or the mean IoU of classes."""
+    is_of_classes: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """A file now stands complete under its final name."""
@@ -121,4 +136,4 @@ class LabelsPart:
     """With final labels: the maps (K, [Z,] Y, X) they were decoded from."""
 
 
-Event = TileDone | ItemDone | StepDone | Validated | Previewed | Relabelled | Saved | Note | LabelsPart
+Event = TileDone | ItemDone | StepDone | Validated | Previewed | Relabelled | Sampled | Saved | Note | LabelsPart

@@ -36,6 +36,8 @@ class Data:
     sampler: PatchSampler
     held: list[Sample]
     card: ModelCard
+    shown: int = 0
+    """How many of the held ones are handed out at each validation."""
 
     def batch(self, step: int, *, device: torch.device | str = "cpu") -> Batch:
         """Return the batch of `step` from the newest labels."""
@@ -59,7 +61,7 @@ def serve(live: Live, *, data: Data, network: Network, recipe: Recipe, step: int
 
 def score(network: Network, *, data: Data, recipe: Recipe, live: Live) -> Generator[Event, None, dict[str, Any] | None]:
     """Score on the held-back samples as `validate` does; none without them, or when the run is to stop."""
-    job = validate(network, held=data.held, recipe=recipe)
+    job = validate(network, held=data.held, recipe=recipe, shown=data.shown)
     while True:
         try:
             event = next(job)

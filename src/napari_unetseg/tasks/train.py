@@ -53,6 +53,7 @@ def run(
     device: str = "auto",
     live: Live | None = None,
     class_names: Sequence[str] = (),
+    shown: int = 0,
     **facts: str,
 ) -> Generator[Event, None, ModelCard]:
     """Train on `samples` and write the best model to `output`; yield at every step.
@@ -80,6 +81,8 @@ def run(
         A mailbox for labels painted meanwhile, fields to predict, and the wish to stop; for one process only.
     class_names
         Of target 'semantic': a name for each class but the background; none: "class 1", "class 2", ...
+    shown
+        How many of the images held back are handed out at each validation, with what is found in them (`Sampled`).
     facts
         `description`, `licence`, `citation`, `data`, `name`: kept in the model's card.
 
@@ -102,7 +105,8 @@ def run(
     matched = match_sizes(samples, validation=validation, start=start, recipe=recipe)
     recipe = matched.recipe
     training, held, how = _split(matched.samples, matched.validation, recipe=recipe)
-    yield from map(Note, filter(None, (matched.note, how)))
+    unseen = "" if held or not shown else "no images are held back, so there are no samples to show"
+    yield from map(Note, filter(None, (matched.note, how, unseen)))
     recipe = fit_classes(recipe, [sample.labels for sample in (*training, *held)])
     network = registry.build(recipe.network)
     if recipe.target.is_semantic:
@@ -134,7 +138,7 @@ def run(
         recipe, training=training, held=held, output=output, data_sha256=data_sha256, facts=facts, names=names
     )
     card = card.replace(object_diameter=matched.learnt or card.object_diameter)
-    data = Data(PatchSampler(training, recipe=recipe, share=team.share(recipe.batch)), held, card)
+    data = Data(PatchSampler(training, recipe=recipe, share=team.share(recipe.batch)), held, card, shown)
     job = _loop(run_, data=data, live=live or Live(), recipe=recipe, output=output, device=place)
     with distributed.naming_lost_peers():
         yield from run_.clock.through(job)

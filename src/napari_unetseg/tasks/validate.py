@@ -16,6 +16,7 @@ from napari_unetseg.labels.targets import make_targets
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.config import Recipe, TilingConfig
 from napari_unetseg.schema.events import Event, Validated
+from napari_unetseg.tasks import showcase
 from napari_unetseg.tasks.checkpoint import Progress
 from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.predict import Predictor
@@ -24,14 +25,17 @@ from napari_unetseg.tasks.samples import Sample
 MAX_PIXELS = 8e6  # enough for a stable score, little against the training itself
 
 
-def validate(network: Network, *, held: list[Sample], recipe: Recipe) -> Generator[Event, None, dict[str, Any] | None]:
-    """Segment the held-back images with `network`; none without such images."""
+def validate(
+    network: Network, *, held: list[Sample], recipe: Recipe, shown: int = 0
+) -> Generator[Event, None, dict[str, Any] | None]:
+    """Segment the held-back images with `network`, and hand out `shown` of them; none without such images."""
     if not held:
         return None
     tiling = TilingConfig(precision=recipe.precision, device=str(next(network.parameters()).device))
     predictor = Predictor(network.eval(), target=recipe.target, tiling=tiling)
     held = _affordable(held)
     tiles = [len(predictor.plan(sample.labels.shape).tiles) for sample in held]
+    chosen = showcase.choose(shown, total=len(held))
     is_semantic = recipe.target.is_semantic
     scores, class_scores = [], []
     for number, sample in enumerate(held):
@@ -49,6 +53,16 @@ def validate(network: Network, *, held: list[Sample], recipe: Recipe) -> Generat
             class_scores.append(score_classes(found, truth, count=count, has_warping=False))
         else:
             scores.append(metrics.score(found, truth))
+        if number in chosen:
+            own = summarize_classes(class_scores[-1:]) if is_semantic else metrics.summarize(scores[-1:])
+            yield showcase.excerpt(
+                image,
+                truth=truth,
+                found=found,
+                name=sample.name,
+                score=float(own["foreground_iou"] if is_semantic else own["ap"]["0.50"]),
+                is_of_classes=is_semantic,
+            )
     return summarize_classes(class_scores) if is_semantic else metrics.summarize(scores)
 
 

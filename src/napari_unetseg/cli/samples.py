@@ -1,0 +1,82 @@
+"""What a training makes of some held-back images, as pictures beside the model: NAME.samples/step_000123.png."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from napari_unetseg.cli.plot import save_figure
+from napari_unetseg.cli.sample_folder import clear_samples, samples_of
+from napari_unetseg.labels.outlines import COLOURS, outlined
+from napari_unetseg.schema.events import Event, Sampled, StepDone, Validated
+
+TRUTH, FOUND = COLOURS[0], COLOURS[1]
+"""Orange and sky blue, which colour-blind readers tell apart."""
+CELL = 2.6
+"""Edge (inches) of a small picture."""
+
+
+class Samples:
+    """Takes the events of a run, and draws a picture at each validation."""
+
+    def __init__(self, model: Path) -> None:
+        self.model = model
+        self._found: list[Sampled] = []
+        self._has_begun = False
+
+    def add(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case StepDone():
+                if not self._has_begun:  # after a checkpoint some steps are taken again
+                    clear_samples(self.model, since=event.step)
+                self._has_begun = True
+                self._found = []  # of a validation that was broken off
+            case Sampled():
+                self._found.append(event)
+            case Validated() if self._found:
+                folder = samples_of(self.model)
+                folder.mkdir(exist_ok=True)
+                title = f"{self.model.stem}, step {event.step}: {_measure(event.measure)} {event.shown:.3f}"
+                write_samples(self._found, path=folder / f"step_{event.step:06d}.png", title=title)
+                self._found = []
+
+
+def write_samples(samples: list[Sampled], *, path: Path, title: str) -> Path:
+    """Draw a row for each sample: the image, the truth, and what was found."""
+    figure = Figure(figsize=(3 * CELL, len(samples) * (CELL + 0.28) + 0.3), dpi=100, facecolor="white")
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    for row, sample in zip(figure.subplots(len(samples), 3, squeeze=False), samples, strict=True):
+        empty = np.zeros_like(sample.truth)
+        score = f"{_measure('IoU' if sample.is_of_classes else 'AP')} {sample.score:.3f}"
+        texts = (sample.name, "truth", f"found, {score}")
+        for axes, labels, colour, text in zip(
+            row, (empty, sample.truth, sample.found), (TRUTH, TRUTH, FOUND), texts, strict=True
+        ):
+            axes.imshow(_painted(sample, labels, colour=colour), interpolation="antialiased")
+            axes.set_axis_off()
+            axes.set_title(_short(text), fontsize=8, loc="left", pad=3)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return save_figure(figure, path)
+
+
+def _painted(sample: Sampled, labels: np.ndarray, *, colour: np.ndarray) -> np.ndarray:
+    """Return the image as RGB with outlines of objects in one colour, or with classes in a colour each."""
+    image = np.moveaxis(sample.image, 0, -1) if len(sample.image) == 3 else sample.image[0]
+    if not sample.is_of_classes:
+        colours = np.tile(colour, (max(0, int(labels.max(initial=0))) + 1, 1))
+        return outlined(image, labels, colours=colours, zoom=max(1, 256 // max(labels.shape)))
+    picture = outlined(image, np.zeros_like(labels), colours=COLOURS)
+    is_class = labels > 0  # neither background nor what nobody annotated
+    picture[is_class] = picture[is_class] // 2 + COLOURS[(labels[is_class] - 1) % len(COLOURS)] // 2
+    return picture
+
+
+def _measure(name: str) -> str:
+    return "mean IoU" if name == "IoU" else "AP at IoU 0.5"
+
+
+def _short(text: str, *, most: int = 40) -> str:
+    return text if len(text) <= most else f"...{text[3 - most :]}"
