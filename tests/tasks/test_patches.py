@@ -109,8 +109,9 @@ def test_the_patch_without_objects_is_the_smallest() -> None:
     assert choose_patch([sample], divisor=(16, 16)) == (128, 128)
 
 
-def test_a_network_that_needs_large_patches_gets_them_where_images_allow() -> None:
-    config = NetworkConfig(architecture="deconvnet", width=1)
+@pytest.mark.parametrize("architecture", ["deconvnet", "deeplab_v3"])
+def test_a_network_that_needs_large_patches_gets_them_where_images_allow(architecture: str) -> None:
+    config = NetworkConfig(architecture=architecture, width=1)
     for edge, expected in ((300, (256, 256)), (200, (192, 192))):
         sample = Sample(np.zeros((1, edge, edge), np.uint8), np.zeros((edge, edge), np.int32), "a")
         assert fit_patch(Recipe(network=config), samples=[sample]).patch == expected
