@@ -54,11 +54,13 @@ def compare(
         from napari_unetseg.cli.progress import drive
         from napari_unetseg.cli.train import reading
         from napari_unetseg.tasks import compare_networks as task
+        from napari_unetseg.tasks.start import check_loss
 
         given = {"network": {"width": width}, "minutes": minutes, "steps": steps, "batch": batch, "seed": seed}
         if minutes is None and steps is None:
             given["minutes"] = MINUTES
         settings = RecipeLayers(given, file=recipe, patch=patch)
+        check_loss(settings.recipe(None))
         chosen = _chosen(networks)
         rows = _check_folder(output, names=chosen, overwrite=overwrite)
         job = reading(

@@ -81,7 +81,9 @@ def _complaints(error: ValidationError, *, model: type[BaseModel], names: Mappin
             continue
         message = problem["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
-        lines.append(f"{name}: {message}, got {problem['input']!r}" if name else message)
+        given = repr(problem["input"])
+        got = "" if given in message else f", got {given}"
+        lines.append(f"{name}: {message}{got}" if name else message)
     return lines
 
 

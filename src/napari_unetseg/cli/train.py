@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from napari_unetseg.tasks.samples import Sample
 
 TargetName = Literal["boundary", "distance", "both", "semantic"]
-LossName = Literal["cross_entropy", "cross_entropy_dice", "focal"]
 DimensionName = Literal["2", "3"]
 
 
@@ -76,7 +75,13 @@ def train(
             help="Names of the classes 1, 2, ... with commas between, such as membrane,vesicle (--target semantic).",
         ),
     ] = None,
-    loss: Annotated[LossName | None, typer.Option(help="What is minimised.")] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="What is minimised: cross_entropy (the usual one), cross_entropy_dice, focal, bce_dice, "
+            "lovasz_softmax, or of two classes lovasz_hinge."
+        ),
+    ] = None,
     match_size: Annotated[
         bool | None,
         typer.Option(
@@ -129,10 +134,12 @@ def train(
     with reporting(as_json=as_json, verbose=verbose, rank=launch().rank) as report:
         from napari_unetseg.cli.layers import RecipeLayers
         from napari_unetseg.cli.progress import drive
+        from napari_unetseg.tasks.start import check_loss
 
         output = _check_output(output, resume=resume, overwrite=overwrite)
         settings = RecipeLayers(given, file=recipe, patch=patch)
         model = _load_start(start)
+        check_loss(settings.recipe(model))
         job = reading(
             images,
             labels,
