@@ -88,7 +88,7 @@ def test_a_loss_of_two_classes_is_for_two_classes() -> None:
     for recipe in (DISTANCE, CLASSES, CLASSES.with_classes(2)):
         check_loss(recipe.replace(loss=hinge))
     for recipe in (Recipe(), CLASSES.with_classes(3)):
-        with pytest.raises(InputError, match="two classes apart, .* has 3; use the loss 'lovasz_softmax'"):
+        with pytest.raises(InputError, match=r"two classes apart, .* has 3; use the loss 'lovasz_softmax'"):
             check_loss(recipe.replace(loss=hinge))
         check_loss(recipe.replace(loss={"kind": "lovasz_softmax"}))
 
@@ -96,7 +96,7 @@ def test_a_loss_of_two_classes_is_for_two_classes() -> None:
 @pytest.mark.parametrize("is_from_scratch", [True, False])
 def test_a_loss_without_weights_is_not_for_what_nobody_has_annotated(is_from_scratch: bool) -> None:
     recipe = fit_annotation(Recipe(), zero_is_background=False, is_from_scratch=is_from_scratch)
-    with pytest.raises(InputError, match="'lovasz_softmax' weighs all pixels alike, .* use another loss"):
+    with pytest.raises(InputError, match=r"'lovasz_softmax' weighs all pixels alike, .* use another loss"):
         check_loss(recipe.replace(loss={"kind": "lovasz_softmax"}))
     for kind in ("cross_entropy", "cross_entropy_dice", "focal", "bce_dice"):
         check_loss(recipe.replace(loss={"kind": kind}))

@@ -17,13 +17,16 @@ from napari_unetseg.schema.errors import InputError
 Settings = TypeVar("Settings", bound=Config)
 
 
-def apply_options(settings: Settings, **options: Any) -> Settings:
-    """Return `settings` with the options that were given (not None); names are those of the fields."""
+def apply_options(settings: Settings, *, prefix: str = "--", **options: Any) -> Settings:
+    """Return `settings` with the options that were given (not None); names are those of the fields.
+
+    `prefix` and name are what errors call an option.
+    """
     given = {name: value for name, value in options.items() if value is not None}
     try:
         return settings.replace(**given)
     except ValidationError as error:
-        option = {name: f"--{name.replace('_', '-')}" for name in given}
+        option = {name: prefix + name.replace("_", "-") for name in given}
         raise InputError("; ".join(_complaints(error, model=type(settings), names=option))) from error
 
 

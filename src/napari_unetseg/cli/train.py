@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from napari_unetseg.cli.network_settings import SetOption
 from napari_unetseg.cli.options import AxesOption, ChannelOption, DeviceOption, JsonFlag, OverwriteFlag, VerboseFlag
 from napari_unetseg.cli.report import Report, reporting
 from napari_unetseg.cli.trained import quoted, tell_of
@@ -54,6 +55,7 @@ def train(
     network: Annotated[
         str | None, typer.Option(help="Architecture (see 'models networks'); unet if not given.")
     ] = None,
+    settings_given: SetOption = None,
     width: Annotated[int | None, typer.Option(help="Feature channels at full resolution.")] = None,
     depth: Annotated[int | None, typer.Option(help="Number of poolings.")] = None,
     ndim: Annotated[DimensionName | None, typer.Option(help="2: plane by plane. 3: volumes.")] = None,
@@ -137,7 +139,7 @@ def train(
         from napari_unetseg.tasks.start import check_loss
 
         output = _check_output(output, resume=resume, overwrite=overwrite)
-        settings = RecipeLayers(given, file=recipe, patch=patch)
+        settings = RecipeLayers(given, file=recipe, patch=patch, settings=settings_given)
         model = _load_start(start)
         check_loss(settings.recipe(model))
         job = reading(
