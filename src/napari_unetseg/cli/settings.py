@@ -17,7 +17,7 @@ from napari_unetseg.schema.errors import InputError
 Settings = TypeVar("Settings", bound=Config)
 
 
-def apply_options(settings: Settings, *, prefix: str = "--", **options: Any) -> Settings:
+def apply_options(settings: Settings, /, *, prefix: str = "--", **options: Any) -> Settings:
     """Return `settings` with the options that were given (not None); names are those of the fields.
 
     `prefix` and name are what errors call an option.

@@ -61,6 +61,7 @@ class UNetPlusPlus(Network):
     summary: ClassVar[str] = "U-Net with networks in the place of its skips; exact in tiles, can be cut down."
     reference: ClassVar[str] = "Zhou et al. 2018, arXiv:1807.10165; Zhou et al. 2019, arXiv:1912.05074"
     Settings: ClassVar[type[Config]] = UNetPlusPlusSettings
+    changeable: ClassVar[frozenset[str]] = frozenset({"keep"})
     published_width: ClassVar[int] = 32
     is_tile_exact = True
 
