@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from napari_unetseg.schema.errors import InputError
 
@@ -58,9 +59,13 @@ def share_out(texts: Mapping[str, str], *, configs: Sequence[NetworkConfig]) -> 
 
 
 def _with(config: NetworkConfig, texts: Mapping[str, str]) -> NetworkConfig:
-    from napari_unetseg.cli.settings import apply_options
+    from napari_unetseg.cli.settings import complaints
 
     layer = network_layer(texts, architecture=config.architecture)
     if "settings" in layer:
         layer["settings"] = {**config.settings, **layer["settings"]}
-    return apply_options(config, prefix="--set ", **layer)
+    try:
+        return config.replace(**layer)
+    except ValidationError as error:
+        names = {name: f"--set {name}" for name in layer}
+        raise InputError("; ".join(complaints(error, model=type(config), names=names))) from error

@@ -17,17 +17,14 @@ from napari_unetseg.schema.errors import InputError
 Settings = TypeVar("Settings", bound=Config)
 
 
-def apply_options(settings: Settings, /, *, prefix: str = "--", **options: Any) -> Settings:
-    """Return `settings` with the options that were given (not None); names are those of the fields.
-
-    `prefix` and name are what errors call an option.
-    """
+def apply_options(settings: Settings, **options: Any) -> Settings:
+    """Return `settings` with the options that were given (not None); names are those of the fields."""
     given = {name: value for name, value in options.items() if value is not None}
     try:
         return settings.replace(**given)
     except ValidationError as error:
-        option = {name: prefix + name.replace("_", "-") for name in given}
-        raise InputError("; ".join(_complaints(error, model=type(settings), names=option))) from error
+        option = {name: f"--{name.replace('_', '-')}" for name in given}
+        raise InputError("; ".join(complaints(error, model=type(settings), names=option))) from error
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -51,7 +48,7 @@ def make_recipe(layers: Iterable[Mapping[str, Any]], *, where: str) -> Recipe:
     try:
         recipe = Recipe.model_validate({**merged, "network": _fit_outputs(merged)})
     except ValidationError as error:
-        raise InputError(f"{where}: " + "; ".join(_complaints(error, model=Recipe, names={}))) from error
+        raise InputError(f"{where}: " + "; ".join(complaints(error, model=Recipe, names={}))) from error
     return recipe
 
 
@@ -73,7 +70,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-def _complaints(error: ValidationError, *, model: type[BaseModel], names: Mapping[str, str]) -> list[str]:
+def complaints(error: ValidationError, *, model: type[BaseModel], names: Mapping[str, str]) -> list[str]:
     """Say of each problem which key, what is wrong, and what was given."""
     lines = []
     for problem in error.errors(include_url=False):
