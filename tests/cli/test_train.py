@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from PIL import Image
 
 from napari_unetseg.cli.layers import RecipeLayers
 from napari_unetseg.models.file import read_card
+from napari_unetseg.schema.config import LossKind
 from napari_unetseg.schema.events import Saved, StepDone
 
 TINY = ("--width", 4, "--depth", 2, "--patch", 32, "--batch", 1)
@@ -84,6 +87,39 @@ def test_options_win_over_the_recipe(run, images, truth):
     assert (recipe.steps, recipe.minutes, recipe.batch, recipe.patch) == (1, None, 3, (32, 32))
     assert (recipe.network.width, recipe.network.depth, recipe.network.out_channels) == (4, 2, 3)
     assert recipe.target.kind == "distance"
+
+
+@pytest.mark.parametrize("loss", get_args(LossKind))
+def test_every_loss_trains(run, images, truth, loss):
+    words = ("--loss", loss, "--target", "distance", "--steps", 2, "--val", 0)
+    result = run("train", images, truth, "-o", "m.safetensors", *words, *TINY)
+    assert result.code == 0, result.err
+    assert read_card("m.safetensors").training.recipe.loss.kind == loss
+    told = "weighs all pixels alike: w0 and class weights do nothing but in the distance" in " ".join(
+        result.err.split()
+    )
+    assert told == loss.startswith("lovasz")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--loss", "lovas_hinge"),
+            "there is no loss 'lovas_hinge'; known: cross_entropy, .*; did you mean 'lovasz_hinge'?",
+        ),
+        (
+            ("--loss", "lovasz_hinge"),
+            "tells two classes apart, but the target 'both' has 3; use the loss 'lovasz_softmax'",
+        ),
+        (("--loss", "lovasz_softmax", "--unlabelled"), r"nobody has annotated are to weigh less \(unlabelled 0.1,"),
+    ],
+)
+def test_a_loss_that_does_not_fit_is_refused_before_images_are_read(run, images, truth, never, words, message):
+    (images / "a.tif").write_bytes(b"no image")
+    result = run("train", images, truth, "-o", "m.safetensors", *words, *TINY)
+    assert result.code == 2
+    assert re.search(message, " ".join(result.err.split()))
 
 
 def test_twenty_minutes_unless_told_otherwise():

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from napari_unetseg.labels.targets import Targets, make_targets
-from napari_unetseg.labels.weights import boundary_weights, class_weights, separate_touching, weight_map
+from napari_unetseg.labels.weights import boundary_weights, separate_touching, weight_map
 from napari_unetseg.schema.config import TargetConfig, WeightConfig
 from napari_unetseg.schema.errors import InputError
 
@@ -146,19 +146,3 @@ def test_targets_of_other_labels_are_refused():
     targets = Targets(np.zeros((2, 3), np.int64), None)
     with pytest.raises(InputError, match=r"\(2, 3\).*\(3, 2\)"):
         weight_map(np.zeros((3, 2), int), targets=targets, config=CONFIG, class_weight=None)
-
-
-@pytest.mark.parametrize("counts", [[70, 20, 10], [10_000, 10, 1], [10**9, 1, 1], [5, 5]])
-def test_class_weights_have_mean_one_and_stay_in_bounds(counts):
-    weights = class_weights(np.array(counts))
-    assert weights.dtype == np.float32
-    assert np.average(weights, weights=counts) == pytest.approx(1, rel=1e-5)
-    assert weights.min() >= np.float32(0.1)
-    assert weights.max() <= 10
-    assert (np.diff(weights) >= 0).all()  # the rarer the heavier
-
-
-def test_class_weights_are_inverse_frequencies():
-    np.testing.assert_allclose(class_weights(np.array([50, 25, 25])), [2 / 3, 4 / 3, 4 / 3], rtol=1e-5)
-    np.testing.assert_array_equal(class_weights(np.array([7, 0])), [1, 1])
-    np.testing.assert_array_equal(class_weights(np.array([0, 0, 0])), [1, 1, 1])

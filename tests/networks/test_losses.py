@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -15,8 +16,15 @@ from napari_unetseg.networks.losses import (
     soft_dice_loss,
     weighted_cross_entropy,
 )
-from napari_unetseg.schema.config import LossConfig, TargetConfig
+from napari_unetseg.schema.config import LossConfig, LossKind, TargetConfig
 from napari_unetseg.schema.errors import InputError
+
+KINDS = get_args(LossKind)
+
+
+def target_of(kind: str) -> TargetConfig:
+    """Return the classes a loss is for: three, or two."""
+    return TargetConfig(kind="semantic", classes=2) if kind == "lovasz_hinge" else TargetConfig(kind="boundary")
 
 
 def two_pixels(probability: float) -> tuple[Tensor, Tensor]:
@@ -88,25 +96,26 @@ def test_distance_by_hand() -> None:
     assert distance_loss(prediction, distance, None, target).item() == pytest.approx((0.5 + 2.0) / 2)
 
 
-@pytest.mark.parametrize("kind", ["cross_entropy", "cross_entropy_dice", "focal"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
 def test_finite_at_extreme_logits(kind: str, gamma: float) -> None:
-    loss = SegmentationLoss(
-        LossConfig.model_validate({"kind": kind, "focal_gamma": gamma}), TargetConfig(kind="boundary")
-    )
+    target = target_of(kind)
+    count = target.class_count
+    loss = SegmentationLoss(LossConfig.model_validate({"kind": kind, "focal_gamma": gamma}), target)
     torch.manual_seed(0)
-    logits = (100.0 * torch.randint(-1, 2, (2, 3, 6, 6))).requires_grad_()
-    value = loss(logits, torch.randint(-1, 3, (2, 6, 6)), None, torch.ones(2, 6, 6))
+    logits = (100.0 * torch.randint(-1, 2, (2, count, 6, 6))).requires_grad_()
+    value = loss(logits, torch.randint(-1, count, (2, 6, 6)), None, torch.ones(2, 6, 6))
     value.backward()
     assert value.isfinite()
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("kind", ["cross_entropy", "cross_entropy_dice", "focal"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_annotated_gives_zero_and_no_gradient(kind: str) -> None:
-    loss = SegmentationLoss(LossConfig.model_validate({"kind": kind}), TargetConfig())
-    output = torch.randn(1, 4, 4, 4, requires_grad=True)
+    target = TargetConfig(kind="distance" if kind == "lovasz_hinge" else "both")
+    loss = SegmentationLoss(LossConfig.model_validate({"kind": kind}), target)
+    output = torch.randn(1, target.out_channels, 4, 4, requires_grad=True)
     value = loss(output, torch.full((1, 4, 4), -1), torch.zeros(1, 4, 4), torch.ones(1, 4, 4))
     value.backward()
     assert value.item() == pytest.approx(0, abs=1e-7)
@@ -143,3 +152,55 @@ def test_low_precision_logits_are_summed_in_float32() -> None:
         output, torch.randint(0, 3, (1, 64, 64)), None, torch.ones(1, 64, 64)
     )
     assert value.dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_stands_in_pixels_without_annotation_does_not_count(kind: str) -> None:
+    loss, count = (
+        SegmentationLoss(LossConfig.model_validate({"kind": kind}), target_of(kind)),
+        target_of(kind).class_count,
+    )
+    torch.manual_seed(0)
+    logits, classes = torch.randn(2, count, 3, 4, 4), torch.randint(0, count, (2, 3, 4, 4))
+    classes[:, 1] = -1
+    other = logits.clone()
+    other[:, :, 1] = 50 * torch.randn(2, count, 4, 4)
+    kept = [axis for axis in range(3) if axis != 1]
+    expected = loss(logits[:, :, kept], classes[:, kept], None, None)
+    assert loss(other, classes, None, None).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_perfect_and_certain_prediction_costs_nothing(kind: str) -> None:
+    loss, count = (
+        SegmentationLoss(LossConfig.model_validate({"kind": kind}), target_of(kind)),
+        target_of(kind).class_count,
+    )
+    classes = torch.arange(count).repeat(50).view(1, -1, 1).repeat(2, 1, 1)
+    perfect = torch.nn.functional.one_hot(classes, count).movedim(-1, 1) * 200.0 - 100
+    assert loss(perfect, classes, None, None).item() == pytest.approx(0, abs=1e-6)
+    assert loss(-perfect, classes, None, None).item() > 0.4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_few_steps_along_the_gradient_make_it_smaller(kind: str) -> None:
+    loss, count = (
+        SegmentationLoss(LossConfig.model_validate({"kind": kind}), target_of(kind)),
+        target_of(kind).class_count,
+    )
+    torch.manual_seed(0)
+    logits, classes = torch.randn(2, count, 8, 8, requires_grad=True), torch.randint(-1, count, (2, 8, 8))
+    optimizer, values = torch.optim.Adam([logits], lr=0.1), []
+    for _ in range(10):
+        values.append(loss(logits, classes, None, torch.ones(2, 8, 8)))
+        optimizer.zero_grad()
+        values[-1].backward()
+        optimizer.step()
+    assert values[-1] < 0.8 * values[0]
+
+
+def test_an_unknown_loss_is_told_the_nearest() -> None:
+    with pytest.raises(
+        ValueError, match=r"no loss 'lovas_softmax'; known: cross_entropy, .*did you mean 'lovasz_softmax'"
+    ):
+        LossConfig.model_validate({"kind": "lovas_softmax"})

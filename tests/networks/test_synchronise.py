@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import get_args
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from napari_unetseg.networks import registry, synchronise
 from napari_unetseg.networks.losses import SegmentationLoss
-from napari_unetseg.schema.config import LossConfig, NetworkConfig, TargetConfig
+from napari_unetseg.schema.config import LossConfig, LossKind, NetworkConfig, TargetConfig
 
 BATCH = 5
 SHARES = (slice(0, 2), slice(2, 5))
@@ -144,10 +145,10 @@ def test_dropped_maps_are_those_of_one_process() -> None:
         assert torch.equal(network.eval()(x[share]), x[share])
 
 
-@pytest.mark.parametrize("kind", ["cross_entropy", "cross_entropy_dice", "focal"])
+@pytest.mark.parametrize("kind", get_args(LossKind))
 def test_the_loss_and_its_gradient_are_those_of_the_whole_batch(kind: str, in_two: Callable[..., list]) -> None:
     """Valid pixels are uneven: a mean of means would be wrong."""
-    config, target = LossConfig.model_validate({"kind": kind}), TargetConfig(kind="both")
+    config, target = LossConfig.model_validate({"kind": kind}), TargetConfig(kind="distance")
     logits, weights = noise(BATCH, target.out_channels, 6, 6), noise(BATCH, 6, 6, seed=1).abs()
     distance = noise(BATCH, 6, 6, seed=2)
     classes = torch.randint(0, target.class_count, (BATCH, 6, 6), generator=torch.Generator().manual_seed(3))

@@ -26,8 +26,16 @@ OPTIONS: list[dict[str, object]] = [
     {"upsampling": "bilinear"},
     {"activation": "leaky_relu"},
     {"activation": "prelu"},
+    {"padding_mode": "reflect"},
 ]
-ALL = {"attention": True, "residual": True, "groups": 2, "skips": "sum", "upsampling": "bilinear"}
+ALL = {
+    "attention": True,
+    "residual": True,
+    "groups": 2,
+    "skips": "sum",
+    "upsampling": "bilinear",
+    "padding_mode": "reflect",
+}
 
 
 def unet(**fields: object) -> UNet:
@@ -60,6 +68,7 @@ def test_by_default_it_is_the_network_of_before() -> None:
         ({"upsampling": "bilinear"}, -3 * 8 * 4),
         ({"activation": "leaky_relu"}, 0),
         ({"activation": "prelu"}, 4 * 4 + 2 * 8),
+        ({"padding_mode": "reflect"}, 0),
     ],
 )
 def test_parameters(settings: dict[str, object], more: int) -> None:
@@ -117,7 +126,9 @@ def test_three_dimensions_with_everything() -> None:
     assert has_finite_gradients(network, torch.randn(2, 1, 8, 8, 8))
 
 
-@pytest.mark.parametrize("settings", [{"residual": True}, {"groups": 2}, {"attention": True}])
+@pytest.mark.parametrize(
+    "settings", [{"residual": True}, {"groups": 2}, {"attention": True}, {"padding_mode": "reflect"}]
+)
 def test_batch_norm_is_folded(settings: dict[str, object]) -> None:
     network, x = unet(settings=settings), torch.randn(1, 1, 16, 16)
     folded = fold_batch_norm(network)
@@ -144,8 +155,9 @@ def test_channels_are_shuffled_between_groups() -> None:
 
 
 def test_channels_that_cannot_be_divided_are_not() -> None:
-    assert convolution(240, 240, config=NetworkConfig(), groups=3).weight.numel() == 240 * 80 * 9
-    assert convolution(1, 6, config=NetworkConfig(), groups=3).groups == 1
+    settings = PLAIN.replace(groups=3)
+    assert convolution(240, 240, config=NetworkConfig(), settings=settings).weight.numel() == 240 * 80 * 9
+    assert convolution(1, 6, config=NetworkConfig(), settings=settings).groups == 1
 
 
 def test_a_residual_block_adds_what_comes_in() -> None:
@@ -166,10 +178,31 @@ def test_unpadded_with_what_works(settings: dict[str, object]) -> None:
         assert (tiled(network, image, tile=(16, 24)) - whole).abs().max() < 1e-12 * whole.abs().max()
 
 
-@pytest.mark.parametrize("settings", [{"residual": True}, {"upsampling": "bilinear"}])
+@pytest.mark.parametrize("settings", [{"residual": True}, {"upsampling": "bilinear"}, {"padding_mode": "reflect"}])
 def test_unpadded_with_what_does_not(settings: dict[str, object]) -> None:
     with pytest.raises(InputError, match=rf"padding 'valid'.*leave out the setting '{next(iter(settings))}'"):
         unet(padding="valid", settings=settings)
+
+
+def test_weights_do_not_tell_what_lies_beyond_the_image() -> None:
+    mirrored, plain = unet(settings={"padding_mode": "reflect"}), unet()
+    plain.load_state_dict(mirrored.state_dict())
+    x = torch.randn(1, 1, 96, 96)
+    with torch.inference_mode():
+        assert not torch.allclose(mirrored(x)[..., :4], plain(x)[..., :4], atol=1e-4)
+        middle = slice(40, 56)
+        assert torch.equal(mirrored(x)[..., middle, middle], plain(x)[..., middle, middle])
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_a_single_pixel_at_the_bottom_is_its_own_mirror(ndim: int) -> None:
+    """Of an image as small as the divisor; others of the same batch, and a larger image, are as they would be."""
+    network = unet(ndim=ndim, settings={"padding_mode": "reflect"})
+    check_prediction(network, torch.randn(3, 1, *(8, 4, 12)[-ndim:]))
+    assert has_finite_gradients(network, torch.randn(2, 1, *(4, 4, 4)[-ndim:]))
+    flat = torch.randn(1, 1, *(4, 8, 8)[-ndim:])
+    with torch.inference_mode():
+        assert network(flat).isfinite().all()
 
 
 def test_wrong_settings_are_named() -> None:

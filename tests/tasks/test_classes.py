@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from napari_unetseg.models import file
 from napari_unetseg.networks.losses import SegmentationLoss
 from napari_unetseg.schema.config import LossConfig, LossKind, Recipe, TargetConfig
 from napari_unetseg.schema.errors import InputError
-from napari_unetseg.schema.events import Note, Validated
+from napari_unetseg.schema.events import Note, StepDone, Validated
 from napari_unetseg.tasks import train
 from napari_unetseg.tasks.classes import class_names, fit_classes, places_of_classes
 from napari_unetseg.tasks.jobs import finish
@@ -137,7 +138,7 @@ def test_a_rare_class_in_one_of_many_images_is_counted(semantic: Recipe) -> None
     assert weight[1] > 5 * weight[0]
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "cross_entropy_dice", "focal"])
+@pytest.mark.parametrize("loss", get_args(LossKind))
 def test_classes_are_learnt_and_scored(semantic: Recipe, classed: list[Sample], tmp_path: Path, loss: LossKind) -> None:
     recipe = semantic.replace(steps=60, loss={"kind": loss}, learning_rate=1e-2)
     masks = [replace(sample, labels=sample.labels > 0) for sample in classed]
@@ -145,6 +146,8 @@ def test_classes_are_learnt_and_scored(semantic: Recipe, classed: list[Sample], 
     events = list(train.run(masks, recipe=recipe, output=path, class_names=["disc"]))
     best = max(event.mean_iou or 0 for event in events if isinstance(event, Validated))
     assert best > 0.8
+    steps = [event.loss for event in events if isinstance(event, StepDone)]
+    assert np.mean(steps[-10:]) < 0.8 * np.mean(steps[:10])
     assert any("learns 2 classes" in event.message for event in events if isinstance(event, Note))
     card = file.read_card(path)
     assert card.classes == ("background", "disc")

@@ -6,12 +6,14 @@ import pytest
 
 from napari_unetseg.networks.registry import build
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, Recipe
+from napari_unetseg.schema.config import AugmentationConfig, NetworkConfig, Recipe, TargetConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.start import (
     STRENGTHS,
     check_batch,
+    check_loss,
     fit_annotation,
+    left_out,
     patch_of,
     start_recipe,
     strengthened,
@@ -75,3 +77,34 @@ def test_batches_too_small_for_batch_norm_are_refused(
 def test_a_larger_patch_makes_up_for_a_small_batch() -> None:
     network = NetworkConfig(width=2)
     check_batch(build(network), recipe=Recipe(network=network, patch=(32, 16), batch=1))
+
+
+DISTANCE = Recipe(target=TargetConfig(kind="distance"), network=NetworkConfig(out_channels=3))
+CLASSES = Recipe(target=TargetConfig(kind="semantic"))
+
+
+def test_a_loss_of_two_classes_is_for_two_classes() -> None:
+    hinge = {"kind": "lovasz_hinge"}
+    for recipe in (DISTANCE, CLASSES, CLASSES.with_classes(2)):
+        check_loss(recipe.replace(loss=hinge))
+    for recipe in (Recipe(), CLASSES.with_classes(3)):
+        with pytest.raises(InputError, match=r"two classes apart, .* has 3; use the loss 'lovasz_softmax'"):
+            check_loss(recipe.replace(loss=hinge))
+        check_loss(recipe.replace(loss={"kind": "lovasz_softmax"}))
+
+
+@pytest.mark.parametrize("is_from_scratch", [True, False])
+def test_a_loss_without_weights_is_not_for_what_nobody_has_annotated(is_from_scratch: bool) -> None:
+    recipe = fit_annotation(Recipe(), zero_is_background=False, is_from_scratch=is_from_scratch)
+    with pytest.raises(InputError, match=r"'lovasz_softmax' weighs all pixels alike, .* use another loss"):
+        check_loss(recipe.replace(loss={"kind": "lovasz_softmax"}))
+    for kind in ("cross_entropy", "cross_entropy_dice", "focal", "bce_dice"):
+        check_loss(recipe.replace(loss={"kind": kind}))
+
+
+def test_weights_that_do_nothing_are_told() -> None:
+    lovasz = {"kind": "lovasz_softmax"}
+    assert left_out(Recipe()) == ""
+    assert left_out(Recipe(loss=lovasz)).endswith("w0 and class weights do nothing but in the distance")
+    assert left_out(CLASSES.replace(loss=lovasz)).endswith("alike: class weights do nothing")
+    assert left_out(DISTANCE.replace(loss=lovasz, weights={"w0": 0, "balance": 0})) == ""

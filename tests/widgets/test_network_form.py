@@ -37,3 +37,25 @@ def test_the_words_tell_size_and_dimensions() -> None:
     assert "2D and 3D" in text
     assert "1,942,340 parameters" in text
     assert "MiB for a million pixels" in text
+
+
+def test_the_settings_of_the_chosen_architecture_are_shown(qtbot) -> None:
+    form = NetworkForm(NetworkConfig(width=4, settings={"groups": 2}))
+    qtbot.addWidget(form)
+    assert form.value().settings == {"groups": 2}  # not looked at yet
+    form.load()
+    assert form.value().settings == {"groups": 2}
+    assert form.settings is not None
+    options = {"attention", "residual", "groups", "skips", "upsampling", "activation", "padding_mode"}
+    assert options <= form.settings._fields.keys()
+    with qtbot.waitSignal(form.changed):
+        form.settings._fields["attention"].native.setChecked(True)
+    form.form._fields["dropout"].native.setValue(0.5)
+    assert form.value() == NetworkConfig(width=4, dropout=0.5, settings={"groups": 2, "attention": True})
+    form.combo.setCurrentText("gcn")
+    assert form.value().settings == {}
+    assert form.value().dropout == 0
+    form.settings._fields["kernel"].native.setValue(4)
+    assert "odd" in form.settings.problem
+    form.set_value(NetworkConfig(architecture="unet_plus_plus", settings={"keep": 2}))
+    assert form.value().settings == {"keep": 2}

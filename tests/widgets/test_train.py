@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from safetensors import safe_open
 
 from napari_unetseg.models import file, library
 from napari_unetseg.schema.card import ModelCard
-from napari_unetseg.schema.config import NetworkConfig
+from napari_unetseg.schema.config import LossKind, NetworkConfig
 from napari_unetseg.widgets import _layers
 from napari_unetseg.widgets._pairs import OR_CORRECTED, PAINT_SOME
 from napari_unetseg.widgets._train_layers import LayerPair, mask_of, problem_of, take_field
@@ -357,3 +358,22 @@ def test_the_field_of_a_stack_is_the_plane_and_part_in_view(viewer) -> None:
     np.testing.assert_array_equal(inner[0], stack[2, rows, columns])
     assert field.where.leading == 1
     np.testing.assert_allclose(field.where.transform["translate"], (4, rows.start, columns.start))
+
+
+def test_losses_and_class_weights_are_chosen_by_words(dock) -> None:
+    loss = dock.options.loss._fields["kind"].native
+    words = [loss.itemText(index) for index in range(loss.count())]
+    assert len(words) == len(set(words)) == len(get_args(LossKind))
+    assert not any("_" in word for word in words)
+    loss.setCurrentIndex(words.index("Binary cross entropy and Dice"))
+    weights = dock.options.balance._fields["classes"].native
+    weights.setCurrentIndex(weights.findText("Median frequency"))
+    recipe = dock.options.recipe(channels=1)
+    assert (recipe.loss.kind, recipe.weights.classes) == ("bce_dice", "median_frequency")
+
+
+def test_a_loss_that_does_not_fit_is_refused_in_words(dock, qtbot) -> None:
+    loss = dock.options.loss._fields["kind"].native
+    loss.setCurrentIndex(loss.findData("lovasz_hinge"))
+    run(dock, qtbot)
+    assert "tells two classes apart" in dock.message.text.text()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_unetseg.cli.network_settings import SetOption, assignments, share_out
 from napari_unetseg.cli.options import AxesOption, ChannelOption, DeviceOption, JsonFlag, OverwriteFlag, VerboseFlag
 from napari_unetseg.cli.report import Report, reporting
 
@@ -28,6 +29,7 @@ def compare(
     networks: Annotated[
         str, typer.Option(metavar="NAMES", help="Architectures with commas between (see 'models networks'), or all.")
     ] = "all",
+    settings_given: SetOption = None,
     width: Annotated[int | None, typer.Option(help="Feature channels at full resolution, of each of them.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget of each in minutes; 10 if neither is given.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget of each in steps.")] = None,
@@ -47,19 +49,24 @@ def compare(
     """Train several architectures on the same images with the same budget, and compare what they give and take.
 
     Scores are those on the images held back (the same for all). Writes a model of each, compare.csv and compare.png;
-    rows of other architectures that are in compare.csv already stay.
+    rows of other architectures that are in compare.csv already stay. --set goes to each architecture that has the
+    setting; one that none of them has is refused.
     """
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.layers import RecipeLayers
         from napari_unetseg.cli.progress import drive
         from napari_unetseg.cli.train import reading
         from napari_unetseg.tasks import compare_networks as task
+        from napari_unetseg.tasks.start import check_loss
 
         given = {"network": {"width": width}, "minutes": minutes, "steps": steps, "batch": batch, "seed": seed}
         if minutes is None and steps is None:
             given["minutes"] = MINUTES
         settings = RecipeLayers(given, file=recipe, patch=patch)
+        check_loss(settings.recipe(None))
         chosen = _chosen(networks)
+        texts = assignments(settings_given)
+        share_out(texts, configs=_configs(chosen, recipe=settings.recipe(None)))
         rows = _check_folder(output, names=chosen, overwrite=overwrite)
         job = reading(
             images,
@@ -79,7 +86,7 @@ def compare(
             _write_table(rows, output)
 
         report.when_stopped = lambda: f"{output / 'compare.csv'} has what is done; start again with the others"
-        configs = _configs(chosen, recipe=final)
+        configs = share_out(texts, configs=_configs(chosen, recipe=final))
         drive(
             task.compare(samples, networks=configs, recipe=final, folder=output, device=device, keep=keep),
             report=report,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_unetseg.cli.network_settings import assignments, network_layer
 from napari_unetseg.cli.settings import make_recipe, numbers, read_recipe
 
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 class RecipeLayers:
     """The layers a recipe is made of: the start model's own recipe, then the file, then the options."""
 
-    def __init__(self, given: Mapping[str, Any], *, file: Path | None, patch: str | None) -> None:
+    def __init__(
+        self, given: Mapping[str, Any], *, file: Path | None, patch: str | None, settings: Sequence[str] | None = None
+    ) -> None:
         self.given = _without_nones(given)
+        self.settings = assignments(settings)
         self.file = {} if file is None else read_recipe(file)
         if "steps" in self.given or "minutes" in self.given:  # a budget given here replaces the file's
             self.file = {key: value for key, value in self.file.items() if key not in ("steps", "minutes")}
@@ -34,6 +38,7 @@ class RecipeLayers:
         """Return the recipe for images of `in_channels`."""
         base = {} if model is None else _recipe_of(model)
         layers: list[Mapping[str, Any]] = [base, self._annotation(model), self.file, self.given]
+        layers.append({"network": network_layer(self.settings, architecture=self._architecture(model))})
         if in_channels is not None and model is None:
             layers.insert(0, {"network": {"in_channels": in_channels}})
         recipe = make_recipe(layers, where=self.where)
@@ -52,6 +57,13 @@ class RecipeLayers:
         recipe = Recipe(target=TargetConfig(kind="semantic")) if self._is_semantic(model) else Recipe()
         recipe = fit_annotation(recipe, zero_is_background=is_background, is_from_scratch=model is None)
         return {"weights": recipe.weights.model_dump(include={"unlabelled", "believed"})}
+
+    def _architecture(self, model: Model | None) -> str:
+        name = "unet" if model is None else model.card.network.architecture
+        for layer in (self.file, self.given):
+            network = layer.get("network")
+            name = str(network.get("architecture", name)) if isinstance(network, Mapping) else name
+        return name
 
     def _is_semantic(self, model: Model | None) -> bool:
         kind = None if model is None else model.card.target.kind

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from napari_unetseg.cli.network_settings import assignments
 from napari_unetseg.cli.options import JsonFlag, VerboseFlag
 from napari_unetseg.cli.report import reporting
 
@@ -70,14 +72,31 @@ def show(
 def export_model(
     name: NameArgument,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="File or folder to copy the model to.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Change a setting of the copy that needs no training: keep=1 to 4 of unet_plus_plus, to cut it down.",
+        ),
+    ] = None,
     as_json: JsonFlag = False,
     verbose: VerboseFlag = False,
 ) -> None:
-    """Copy a model to a file of your own, to share or keep it."""
+    """Copy a model to a file of your own, to share or keep it.
+
+    A copy that is cut down with --set is as large and predicts faster; the scores in its card are those before.
+    """
     from napari_unetseg.models import library
 
     with reporting(as_json=as_json, verbose=verbose) as report:
-        written = library.export_model(name, path)
+        texts = assignments(settings)
+        if texts:
+            from napari_unetseg.tasks.adjust import export_adjusted
+
+            written = export_adjusted(name, path, texts=texts)
+        else:
+            written = library.export_model(name, path)
         report.say(f"{name} -> {written}")
         report.finish({"name": name, "path": written})
 
@@ -98,13 +117,24 @@ def import_model(
         report.finish({"name": written.stem, "path": written})
 
 
-@app.command(short_help="List the architectures for training.")
-def networks(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
-    """List the architectures that 'train --network' knows."""
+@app.command(short_help="List the architectures for training, or the settings of one.")
+def networks(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="An architecture, to be told all that it can be set to.")
+    ] = None,
+    as_json: JsonFlag = False,
+    verbose: VerboseFlag = False,
+) -> None:
+    """List the architectures that 'train --network' knows, or what one of them can be set to with --set."""
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.table import table
         from napari_unetseg.networks import registry
 
+        if name is not None:
+            entry = registry.describe_one(name)
+            report.say(_about_network(entry))
+            report.finish({"networks": [entry]})
+            return
         entries = registry.describe()
         rows = [
             (
@@ -117,5 +147,35 @@ def networks(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
             for entry in entries
         ]
         report.say(table(rows, head=("name", "parameters", "for", "tiles", "summary")))
-        report.say("\nsources, settings and published sizes: --json; a page and a picture of each: docs/networks")
+        report.say("\nwhat one can be set to: models networks NAME; sources and published sizes too: --json")
+        report.say("a page and a picture of each: docs/networks")
         report.finish({"networks": entries})
+
+
+def _about_network(entry: Mapping[str, Any]) -> str:
+    """Return an architecture and its settings, to be read."""
+    from napari_unetseg.cli.table import table, wrapped
+
+    head = f"{entry['name']}: {entry['summary']}\n{entry['reference']}"
+    if not entry["settings"]:
+        return f"{head}\n\nnothing to set but --width"
+    rows = []
+    for setting in entry["settings"]:
+        for index, (_, text) in enumerate(wrapped({"": setting["description"]})):
+            facts = (setting["name"], values_of(setting), _word(setting["default"])) if not index else ("", "", "")
+            rows.append((*facts, text))
+    return f"{head}\n\n{table(rows, head=('--set', 'values', 'default', 'what it is'))}"
+
+
+def values_of(setting: Mapping[str, Any]) -> str:
+    """Say which values a setting takes: 'true, false', its words, or its range."""
+    if "choices" in setting:
+        return ", ".join(map(str, setting["choices"]))
+    if setting["type"] == "bool":
+        return "true, false"
+    low, high = setting.get("minimum", setting.get("above")), setting.get("maximum", setting.get("below"))
+    return f"{low} to {high}" if high is not None else f"from {low}"
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -24,7 +24,7 @@ def apply_options(settings: Settings, **options: Any) -> Settings:
         return settings.replace(**given)
     except ValidationError as error:
         option = {name: f"--{name.replace('_', '-')}" for name in given}
-        raise InputError("; ".join(_complaints(error, model=type(settings), names=option))) from error
+        raise InputError("; ".join(complaints(error, model=type(settings), names=option))) from error
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def make_recipe(layers: Iterable[Mapping[str, Any]], *, where: str) -> Recipe:
     try:
         recipe = Recipe.model_validate({**merged, "network": _fit_outputs(merged)})
     except ValidationError as error:
-        raise InputError(f"{where}: " + "; ".join(_complaints(error, model=Recipe, names={}))) from error
+        raise InputError(f"{where}: " + "; ".join(complaints(error, model=Recipe, names={}))) from error
     return recipe
 
 
@@ -70,7 +70,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-def _complaints(error: ValidationError, *, model: type[BaseModel], names: Mapping[str, str]) -> list[str]:
+def complaints(error: ValidationError, *, model: type[BaseModel], names: Mapping[str, str]) -> list[str]:
     """Say of each problem which key, what is wrong, and what was given."""
     lines = []
     for problem in error.errors(include_url=False):
@@ -81,7 +81,9 @@ def _complaints(error: ValidationError, *, model: type[BaseModel], names: Mappin
             continue
         message = problem["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
-        lines.append(f"{name}: {message}, got {problem['input']!r}" if name else message)
+        given = repr(problem["input"])
+        got = "" if given in message else f", got {given}"
+        lines.append(f"{name}: {message}{got}" if name else message)
     return lines
 
 

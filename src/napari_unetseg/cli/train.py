@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from napari_unetseg.cli.network_settings import SetOption
 from napari_unetseg.cli.options import AxesOption, ChannelOption, DeviceOption, JsonFlag, OverwriteFlag, VerboseFlag
 from napari_unetseg.cli.report import Report, reporting
 from napari_unetseg.cli.trained import tell_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from napari_unetseg.tasks.samples import Sample
 
 TargetName = Literal["boundary", "distance", "both", "semantic"]
-LossName = Literal["cross_entropy", "cross_entropy_dice", "focal"]
 DimensionName = Literal["2", "3"]
 
 
@@ -55,6 +55,7 @@ def train(
     network: Annotated[
         str | None, typer.Option(help="Architecture (see 'models networks'); unet if not given.")
     ] = None,
+    settings_given: SetOption = None,
     width: Annotated[int | None, typer.Option(help="Feature channels at full resolution.")] = None,
     depth: Annotated[int | None, typer.Option(help="Number of poolings.")] = None,
     ndim: Annotated[DimensionName | None, typer.Option(help="2: plane by plane. 3: volumes.")] = None,
@@ -76,7 +77,13 @@ def train(
             help="Names of the classes 1, 2, ... with commas between, such as membrane,vesicle (--target semantic).",
         ),
     ] = None,
-    loss: Annotated[LossName | None, typer.Option(help="What is minimised.")] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="What is minimised: cross_entropy (the usual one), cross_entropy_dice, focal, bce_dice, "
+            "lovasz_softmax, or of two classes lovasz_hinge."
+        ),
+    ] = None,
     match_size: Annotated[
         bool | None,
         typer.Option(
@@ -140,10 +147,12 @@ def train(
         from napari_unetseg.cli.destination import check_output
         from napari_unetseg.cli.layers import RecipeLayers
         from napari_unetseg.cli.progress import drive
+        from napari_unetseg.tasks.start import check_loss
 
         output = check_output(output, resume=resume, overwrite=overwrite, has_samples=shown > 0)
-        settings = RecipeLayers(given, file=recipe, patch=patch)
+        settings = RecipeLayers(given, file=recipe, patch=patch, settings=settings_given)
         model = _load_start(start)
+        check_loss(settings.recipe(model))
         job = reading(
             images,
             labels,

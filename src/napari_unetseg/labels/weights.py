@@ -16,7 +16,6 @@ from napari_unetseg.schema.errors import InputError
 
 MAX_ERROR = 5e-5
 """Largest border weight that is left out because the cells are too far apart."""
-LOWEST_CLASS_WEIGHT, HIGHEST_CLASS_WEIGHT = 0.1, 10.0
 
 
 def weight_map(
@@ -75,28 +74,6 @@ def separate_touching(labels: NDArray[Any]) -> NDArray[Any]:
     separated = labels.copy()
     np.put(separated, _separation_border(objects), 0)
     return separated
-
-
-def class_weights(counts: NDArray[Any]) -> NDArray[np.float32]:
-    """Return w_c per class from its number of pixels: inverse frequency within [0.1, 10], 1 in the mean over pixels."""
-    counts = np.asarray(counts, dtype=np.float64)
-    weight = np.ones(len(counts))
-    present = counts > 0
-    if not present.any():
-        return weight.astype(np.float32)
-    share = counts[present] / counts.sum()
-    # The mean grows with the factor: halve the interval in which it reaches 1.
-    low, high = LOWEST_CLASS_WEIGHT * share.min(), HIGHEST_CLASS_WEIGHT
-    for _ in range(100):
-        factor = math.sqrt(low * high)
-        is_low = (share * _bounded(factor / share)).sum() < 1
-        low, high = (factor, high) if is_low else (low, factor)
-    weight[present] = _bounded(high / share)
-    return weight.astype(np.float32)
-
-
-def _bounded(weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(weight, LOWEST_CLASS_WEIGHT, HIGHEST_CLASS_WEIGHT)
 
 
 def _separation_border(objects: NDArray[np.int32]) -> NDArray[np.intp]:

@@ -77,15 +77,21 @@ def import_model(path: str | Path, name: str | None = None) -> Path:
 
 def export_model(name: str, path: str | Path) -> Path:
     """Copy a model out of the library, to a file or into a folder; what exists is not replaced."""
-    target = Path(path).expanduser()
     source = find(name)
+    target = export_target(source, path)
+    _copy(source, target)
+    return target
+
+
+def export_target(source: Path, path: str | Path) -> Path:
+    """Return the file that a copy of `source` is to be, at `path` or in this folder; what exists is not replaced."""
+    target = Path(path).expanduser()
     if target.is_dir():
         target /= source.name
     elif not target.suffix:
         target = target.with_name(target.name + SUFFIX)
     if target.exists():
         raise ModelFileError(f"{target}: exists already; choose another name or remove it first")
-    _copy(source, target)
     return target
 
 

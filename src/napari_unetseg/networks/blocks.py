@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from napari_unetseg.networks.reflect import ReflectConv2d, ReflectConv3d
 from napari_unetseg.networks.unet_settings import PLAIN, UNetSettings
 from napari_unetseg.schema.config import NetworkConfig
 
@@ -21,9 +22,9 @@ def double_convolution(
 
     In a residual block, what comes in is added before the last activation.
     """
-    layers = [*_normalised(convolution(inputs, outputs, config=config, groups=settings.groups), config=config)]
+    layers = [*_normalised(convolution(inputs, outputs, config=config, settings=settings), config=config)]
     layers += _activated(outputs, settings=settings)
-    layers += _normalised(convolution(outputs, outputs, config=config, groups=settings.groups), config=config)
+    layers += _normalised(convolution(outputs, outputs, config=config, settings=settings), config=config)
     if settings.residual:
         layers = [Residual(nn.Sequential(*layers), shortcut=_shortcut(inputs, outputs, config=config))]
     layers += _activated(outputs, settings=settings)
@@ -72,15 +73,19 @@ def _activated(channels: int, *, settings: UNetSettings) -> list[nn.Module]:
             return [nn.PReLU(channels), *shuffle]
 
 
-def convolution(inputs: int, outputs: int, *, config: NetworkConfig, groups: int = 1) -> Convolution:
+def convolution(inputs: int, outputs: int, *, config: NetworkConfig, settings: UNetSettings = PLAIN) -> Convolution:
     """Return a 3-wide convolution; without bias where a BatchNorm, which has its own, follows.
 
     Channels that cannot be divided into the groups, such as those of an image, are not.
     """
+    groups = 1 if inputs % settings.groups else settings.groups
+    has_bias = config.norm == "none"
+    if settings.padding_mode == "reflect":
+        mirroring = ReflectConv2d if config.ndim == 2 else ReflectConv3d
+        return mirroring(inputs, outputs, 3, groups=groups, bias=has_bias)
     kind = nn.Conv2d if config.ndim == 2 else nn.Conv3d
     padding = 1 if config.padding == "same" else 0
-    divided = 1 if inputs % groups else groups
-    return kind(inputs, outputs, 3, padding=padding, groups=divided, bias=config.norm == "none")
+    return kind(inputs, outputs, 3, padding=padding, groups=groups, bias=has_bias)
 
 
 def pointwise(inputs: int, outputs: int, *, ndim: int, bias: bool = True) -> Convolution:

@@ -6,24 +6,18 @@ Sums over the batch go through `total`, which adds up those of all processes whe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, max_pool2d, max_pool3d, one_hot
 
+from napari_unetseg.networks.lovasz import lovasz_hinge, lovasz_softmax
+from napari_unetseg.networks.one_vs_rest import bce_dice_loss
+from napari_unetseg.networks.pixel_mean import IGNORE, Total, alone, mean_over_valid
 from napari_unetseg.schema.config import LossConfig, TargetConfig
 from napari_unetseg.schema.errors import InputError
 
-IGNORE = -1
 BOUNDARY = 2  # the class of pixels at the rim of an object, where the target has one
 BORDER_ALPHA = 0.25  # weight of border pixels against others (Lin et al. 2017, section 5.1)
-Total = Callable[[Tensor], Tensor]
-
-
-def alone(value: Tensor) -> Tensor:
-    """Return the sum of `value` over one process."""
-    return value
 
 
 class SegmentationLoss(nn.Module):
@@ -45,18 +39,9 @@ class SegmentationLoss(nn.Module):
     ) -> Tensor:
         """Return the scalar loss of `output` (N, K, ...) against `classes`, `distance` and `weight` (N, ...).
 
-        `unknown` marks pixels whose class is a guess: Dice, which knows no weights, leaves them out.
+        `unknown` marks pixels whose class is a guess: what knows no weights (Dice, Lovasz) leaves them out.
         """
-        logits, total = output[:, : self.target.class_count], self.total
-        match self.loss.kind:
-            case "cross_entropy":
-                loss = weighted_cross_entropy(logits, classes, weight, total=total)
-            case "cross_entropy_dice":
-                loss = weighted_cross_entropy(logits, classes, weight, total=total)
-                sure = classes if unknown is None else classes.masked_fill(unknown, IGNORE)
-                loss = loss + soft_dice_loss(logits, sure, total=total)
-            case "focal":
-                loss = focal_loss(logits, classes, weight, self.loss.focal_gamma, total=total)
+        loss, total = self._of_classes(output[:, : self.target.class_count], classes, weight, unknown), self.total
         if self.target.has_distance and self.loss.distance_weight:
             if distance is None:
                 raise InputError(
@@ -66,6 +51,24 @@ class SegmentationLoss(nn.Module):
             away = distance_loss(prediction, distance, weight, classes, total=total)
             loss = loss + self.loss.distance_weight * away
         return loss
+
+    def _of_classes(self, logits: Tensor, classes: Tensor, weight: Tensor | None, unknown: Tensor | None) -> Tensor:
+        total = self.total
+        sure = classes if unknown is None else classes.masked_fill(unknown, IGNORE)
+        match self.loss.kind:
+            case "cross_entropy":
+                return weighted_cross_entropy(logits, classes, weight, total=total)
+            case "cross_entropy_dice":
+                loss = weighted_cross_entropy(logits, classes, weight, total=total)
+                return loss + soft_dice_loss(logits, sure, total=total)
+            case "focal":
+                return focal_loss(logits, classes, weight, self.loss.focal_gamma, total=total)
+            case "bce_dice":
+                return bce_dice_loss(logits, classes, weight, sure=sure, total=total)
+            case "lovasz_hinge":
+                return lovasz_hinge(logits, sure, total=total)
+            case "lovasz_softmax":
+                return lovasz_softmax(logits, sure, total=total)
 
     def border(self, output: Tensor, classes: Tensor) -> Tensor:
         """Return the loss of a border output (N, 1, ...): binary focal loss (Lin et al. 2017, eq. 5).
@@ -78,7 +81,7 @@ class SegmentationLoss(nn.Module):
         wrong = (truth - logits.sigmoid()).abs().clamp_min(1e-6)
         balance = BORDER_ALPHA * truth + (1 - BORDER_ALPHA) * (1 - truth)
         loss = balance * wrong**2 * binary_cross_entropy_with_logits(logits, truth, reduction="none")
-        return _mean_over_valid(loss, None, classes, total=self.total)
+        return mean_over_valid(loss, None, classes, total=self.total)
 
 
 def changes(classes: Tensor) -> Tensor:
@@ -98,7 +101,7 @@ def weighted_cross_entropy(
 
     The mean is sum(w * ce) / (number of valid pixels), not / sum(w): a heavier map pushes harder.
     """
-    return _mean_over_valid(_cross_entropy(logits, target), weight, target, total=total)
+    return mean_over_valid(_cross_entropy(logits, target), weight, target, total=total)
 
 
 def focal_loss(
@@ -109,7 +112,7 @@ def focal_loss(
     if gamma:
         wrong = -torch.expm1(-loss)  # 1 - p_t
         loss = wrong.clamp_min(1e-6) ** gamma * loss  # the clamp keeps the gradient finite for gamma < 1
-    return _mean_over_valid(loss, weight, target, total=total)
+    return mean_over_valid(loss, weight, target, total=total)
 
 
 def soft_dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0, *, total: Total = alone) -> Tensor:
@@ -131,15 +134,8 @@ def distance_loss(
     prediction: Tensor, distance: Tensor, weight: Tensor | None, target: Tensor, *, total: Total = alone
 ) -> Tensor:
     """Absolute error of the raw distance channel (N, ...), inside and outside objects, averaged likewise."""
-    return _mean_over_valid((prediction.float() - distance.float()).abs(), weight, target, total=total)
+    return mean_over_valid((prediction.float() - distance.float()).abs(), weight, target, total=total)
 
 
 def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return cross_entropy(logits.float(), target, ignore_index=IGNORE, reduction="none")
-
-
-def _mean_over_valid(loss: Tensor, weight: Tensor | None, target: Tensor, *, total: Total) -> Tensor:
-    """Sum(w * loss) over annotated pixels / their number; 0, with a gradient of 0, when there are none."""
-    valid = target != IGNORE
-    weighted = loss if weight is None else loss * weight
-    return total(torch.where(valid, weighted, 0.0).sum()) / total(valid.sum()).clamp_min(1)

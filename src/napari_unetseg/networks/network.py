@@ -45,6 +45,8 @@ class Network(nn.Module):
     reference: ClassVar[str] = ""
     Settings: ClassVar[type[Config]] = NoSettings
     """What `NetworkConfig.settings` may hold."""
+    changeable: ClassVar[frozenset[str]] = frozenset()
+    """Settings that can be changed after training: the weights are the same, and learnt for all of their values."""
     takes: ClassVar[frozenset[str]] = frozenset()
     """The fields of `NetworkConfig` that it heeds besides architecture, channels, width and settings."""
     dimensions: ClassVar[tuple[int, ...]] = (2,)

@@ -6,7 +6,6 @@ import difflib
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from napari_unetseg.networks.bisenet import BiSeNet
 from napari_unetseg.networks.deconvnet import DeconvNet
@@ -20,13 +19,14 @@ from napari_unetseg.networks.gcn import GCN
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.rednet import RedNet
 from napari_unetseg.networks.segnet import SegNet, SegNetBasic
+from napari_unetseg.networks.setting import check_settings, describe_settings
 from napari_unetseg.networks.u2net import U2Net, U2NetLite
 from napari_unetseg.networks.unet import UNet
 from napari_unetseg.networks.unet_plus_plus import UNetPlusPlus
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
-__all__ = ["Network", "build", "describe", "divisor", "names"]
+__all__ = ["Network", "build", "describe", "describe_one", "divisor", "kind_of", "names"]
 
 _SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {
@@ -78,12 +78,7 @@ def _check(kind: type[Network], config: NetworkConfig) -> None:
     for field in _SHARED:
         if field not in kind.takes and getattr(config, field) != NetworkConfig.model_fields[field].default:
             raise InputError(f"the network '{name}' has no setting '{field}'; leave it out")
-    try:
-        kind.Settings.model_validate(config.settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where, known = ".".join(map(str, first["loc"])), ", ".join(kind.Settings.model_fields) or "none"
-        raise InputError(f"network '{name}', setting '{where}': {first['msg']}; its settings: {known}") from None
+    check_settings(config.settings, kind=kind, name=name)
 
 
 def names() -> list[str]:
@@ -93,10 +88,12 @@ def names() -> list[str]:
 
 def describe() -> list[dict[str, Any]]:
     """Say of each architecture what it is, where it comes from, its parameters, and what it can do and be set to."""
-    return [_describe(name, _ARCHITECTURES[name]) for name in names()]
+    return [describe_one(name) for name in names()]
 
 
-def _describe(name: str, kind: type[Network]) -> dict[str, Any]:
+def describe_one(name: str) -> dict[str, Any]:
+    """Say the same of one architecture."""
+    kind = kind_of(name)
     return {
         "name": name,
         "summary": kind.summary,
@@ -108,7 +105,7 @@ def _describe(name: str, kind: type[Network]) -> dict[str, Any]:
         "is_tile_exact": kind.is_tile_exact,
         "output_stride": kind.output_stride,
         "least_batch": kind.least_batch,
-        "settings": sorted(kind.takes) + list(kind.Settings.model_fields),
+        "settings": describe_settings(kind),
     }
 
 

@@ -80,7 +80,8 @@ class UNet(Ladder):
         self.gates = nn.ModuleList(AttentionGate(width, ndim=ndim) for width in widths[: depth * settings.attention])
         self.head = head(config.width, config.out_channels, ndim=ndim)
         self._is_sum = is_sum
-        self.maps_per_pixel = (8.0 + 2.0 * settings.attention + 2.0 * settings.residual) * config.width
+        is_copied = settings.padding_mode == "reflect"  # for the rim
+        self.maps_per_pixel = (8.0 + 2.0 * (settings.attention + settings.residual + is_copied)) * config.width
         self._measure(strides, Looks(is_overlapping=is_linear))
         initialise(self)
 
@@ -151,8 +152,13 @@ def _check(config: NetworkConfig, *, settings: UNetSettings) -> None:
         raise InputError(
             f"{settings.groups} groups need a network whose width is a multiple, got {config.width}; use {wider}"
         )
-    if config.padding == "valid" and (settings.residual or settings.upsampling == "bilinear"):
-        wrong = "residual" if settings.residual else "upsampling"
+    padded = {
+        "residual": settings.residual,
+        "upsampling": settings.upsampling == "bilinear",
+        "padding_mode": settings.padding_mode == "reflect",
+    }
+    if config.padding == "valid" and any(padded.values()):
+        wrong = next(name for name, is_set in padded.items() if is_set)
         raise InputError(
             f"the unpadded U-Net (padding 'valid') has plain blocks and transposed convolutions only; leave out the "
             f"setting '{wrong}', or use padding 'same'"

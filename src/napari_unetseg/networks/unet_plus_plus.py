@@ -70,6 +70,7 @@ class UNetPlusPlus(Network):
     )
     reference: ClassVar[str] = "Zhou et al. 2018, arXiv:1807.10165; Zhou et al. 2019, arXiv:1912.05074"
     Settings: ClassVar[type[Config]] = UNetPlusPlusSettings
+    changeable: ClassVar[frozenset[str]] = frozenset({"keep"})
     published_width: ClassVar[int] = 32
     is_tile_exact = True
 

@@ -28,6 +28,9 @@ class UNetSettings(Config):
     activation: Literal["relu", "leaky_relu", "prelu"] = Field(
         "relu", description="After each convolution; 'leaky_relu' has a slope of 0.01, 'prelu' learns one a channel."
     )
+    padding_mode: Literal["zeros", "reflect"] = Field(
+        "zeros", description="What lies beyond the image for the 3-wide convolutions: 'zeros', or the image mirrored."
+    )
 
 
 PLAIN = UNetSettings()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import difflib
+from typing import Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from napari_unetseg.schema.base import Config
 from napari_unetseg.schema.decoding import DecodingConfig
@@ -12,7 +13,8 @@ from napari_unetseg.schema.decoding import DecodingConfig
 Precision = Literal["auto", "float32", "bfloat16"]
 TargetKind = Literal["boundary", "distance", "both", "semantic"]
 MAX_CLASSES = 255
-LossKind = Literal["cross_entropy", "cross_entropy_dice", "focal"]
+LossKind = Literal["cross_entropy", "cross_entropy_dice", "focal", "bce_dice", "lovasz_hinge", "lovasz_softmax"]
+ClassWeights = Literal["power", "median_frequency", "enet"]
 
 
 class NetworkConfig(Config):
@@ -111,9 +113,13 @@ class WeightConfig(Config):
         10.0, ge=0, le=1000, description="Height of the weight between two touching cells; 0 turns it off."
     )
     sigma: float = Field(5.0, gt=0, le=100, description="Reach of that weight, in pixels of the finest axis.")
-    balance: float = Field(
-        0.25, ge=0, le=1, description="Exponent of the class weights w_c: 1 inverse frequency, 0 none."
+    classes: ClassWeights = Field(
+        "power",
+        description="Class weights w_c, 1 in the mean over pixels. 'power': inverse frequency to the power of balance. "
+        "'median_frequency': median frequency / frequency, in images that have the class (Eigen and Fergus 2015). "
+        "'enet': 1 / ln(1.02 + frequency) (Paszke et al. 2016).",
     )
+    balance: float = Field(0.25, ge=0, le=1, description="Exponent of 'power': 1 inverse frequency, 0 none.")
     unlabelled: float = Field(
         0.0, ge=0, le=1, description="Weight of pixels that are not annotated, taken for background; 0: left out."
     )
@@ -129,9 +135,29 @@ class WeightConfig(Config):
 class LossConfig(Config):
     """What is minimised."""
 
-    kind: LossKind = Field("cross_entropy", description="Pixel loss over the classes.")
+    kind: LossKind = Field(
+        "cross_entropy",
+        description="Loss over the classes. 'cross_entropy': weighted. 'cross_entropy_dice': plus Dice of the batch. "
+        "'focal': less for what is right already. 'bce_dice': each class against all others, plus Dice of each patch. "
+        "'lovasz_softmax', of two classes 'lovasz_hinge': 1 - IoU of each patch, without pixel weights.",
+    )
     distance_weight: float = Field(1.0, ge=0, le=100, description="Factor of the distance channel's loss.")
     focal_gamma: float = Field(2.0, ge=0, le=5, description="Focusing exponent of the focal loss.")
+
+    @property
+    def knows_weights(self) -> bool:
+        """Whether pixels can weigh more or less in the loss over the classes."""
+        return not self.kind.startswith("lovasz")
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _check_kind(cls, kind: object) -> object:
+        known = get_args(LossKind)
+        if isinstance(kind, str) and kind not in known:
+            close = difflib.get_close_matches(kind, known, n=1, cutoff=0.4)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise ValueError(f"there is no loss '{kind}'; known: {', '.join(known)}{hint}")
+        return kind
 
 
 class AugmentationConfig(Config):

@@ -12,9 +12,10 @@ import torch
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.tiles import mirror
+from napari_unetseg.labels.class_weights import balanced
 from napari_unetseg.labels.ids import IGNORE, object_boxes
 from napari_unetseg.labels.targets import BACKGROUND, Targets, make_targets
-from napari_unetseg.labels.weights import class_weights, weight_map
+from napari_unetseg.labels.weights import weight_map
 from napari_unetseg.networks import augment, registry
 from napari_unetseg.schema.config import Recipe, TargetConfig
 from napari_unetseg.tasks.classes import places_of_classes
@@ -148,18 +149,16 @@ class PatchSampler:
         )
 
     def _class_weight(self) -> np.ndarray:
-        """w_c from the class frequencies of up to 32 images, to the power the recipe asks for.
+        """w_c from the class frequencies of up to 32 images, as the recipe asks for.
 
         A class of labels may be in one image alone: then all images are counted, which is quickly done.
         """
         every = 1 if self.recipe.target.is_semantic else max(1, len(self.samples) // 32)
-        counts = np.zeros(self.recipe.target.class_count, np.int64)
+        counts = []
         for sample in self.samples[::every]:
             classes = self._targets(sample.labels).classes
-            counts += np.bincount(classes[classes >= 0], minlength=len(counts))
-        weights: np.ndarray = class_weights(counts) ** self.recipe.weights.balance
-        mean = np.sum(weights * counts) / max(1, counts.sum())
-        return np.asarray(weights / mean, np.float32)
+            counts.append(np.bincount(classes[classes >= 0], minlength=self.recipe.target.class_count))
+        return balanced(np.stack(counts), config=self.recipe.weights)
 
     def _place(self, rng: np.random.Generator) -> tuple[int, list[np.ndarray]]:
         """Draw an image, then a place in it: the pixels of a patch with its margin, along each axis."""

@@ -79,6 +79,34 @@ def strengthened(augmentation: AugmentationConfig, *, factor: float) -> Augmenta
     )
 
 
+def check_loss(recipe: Recipe) -> None:
+    """Refuse a loss that does not go with the classes, or would leave out what pixels are to weigh."""
+    kind, count = recipe.loss.kind, recipe.target.class_count
+    if kind == "lovasz_hinge" and count > 2:
+        raise InputError(
+            f"the loss 'lovasz_hinge' tells two classes apart, but the target '{recipe.target.kind}' has {count}; use "
+            "the loss 'lovasz_softmax', or the target 'distance', which has two"
+        )
+    weights = recipe.weights
+    if not recipe.loss.knows_weights and (weights.unlabelled or weights.believed):
+        raise InputError(
+            f"the loss '{kind}' weighs all pixels alike, but those that nobody has annotated are to weigh less ("
+            f"unlabelled {weights.unlabelled:g}, believed {weights.believed:g}); use another loss, such as "
+            "'cross_entropy_dice', or annotate everything, so that 0 means background"
+        )
+
+
+def left_out(recipe: Recipe) -> str:
+    """Say which weights the loss does not know, or nothing; those between touching objects are on by default."""
+    weights = recipe.pixel_weights
+    is_balanced = weights.classes != "power" or weights.balance > 0
+    names = [name for name, is_on in (("w0", weights.w0 > 0), ("class weights", is_balanced)) if is_on]
+    if recipe.loss.knows_weights or not names:
+        return ""
+    only = " but in the distance" if recipe.target.has_distance and recipe.loss.distance_weight else ""
+    return f"the loss '{recipe.loss.kind}' weighs all pixels alike: {' and '.join(names)} do nothing{only}"
+
+
 def check_batch(network: Network, *, recipe: Recipe) -> None:
     """Refuse batches too small for BatchNorm, which needs two values of each channel, also in the coarsest map."""
     config, least = recipe.network, network.least_batch

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from napari_unetseg.networks.losses import IGNORE, SegmentationLoss
+from napari_unetseg.networks.losses import SegmentationLoss
 from napari_unetseg.networks.network import Network
+from napari_unetseg.networks.pixel_mean import IGNORE
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks import device as devices
 from napari_unetseg.tasks.budget import Clock, used

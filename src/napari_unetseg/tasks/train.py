@@ -35,7 +35,7 @@ from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, fit_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare_for, split
 from napari_unetseg.tasks.serving import Data, score, score_training, serve
-from napari_unetseg.tasks.start import check_batch, start_recipe
+from napari_unetseg.tasks.start import check_batch, check_loss, left_out, start_recipe
 from napari_unetseg.tasks.step import Run, take_step
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
@@ -108,6 +108,8 @@ def run(
     unseen = "" if held or not shown else "no images are held back, so there are no samples to show"
     yield from map(Note, filter(None, (matched.note, how, unseen)))
     recipe = fit_classes(recipe, [sample.labels for sample in (*training, *held)])
+    check_loss(recipe)
+    yield from map(Note, filter(None, [left_out(recipe)]))
     network = registry.build(recipe.network)
     if recipe.target.is_semantic:
         yield Note(f"learns {counted(recipe.target.class_count, 'class', 'classes')}, background included")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import types
+from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -16,8 +17,10 @@ AS_IT_IS = "as it is"
 _UNIT = re.compile(r"\((px|%|degrees|GiB)\)")
 
 
-def field_of(name: str, info: FieldInfo, *, value: Any, none: str = "auto") -> Field:
-    """Return the field for a pydantic field's type; `none` is what it shows for none."""
+def field_of(
+    name: str, info: FieldInfo, *, value: Any, none: str = "auto", words: Mapping[str, str] | None = None
+) -> Field:
+    """Return the field for a pydantic field's type; `none` is what it shows for none, `words` for its choices."""
     annotation, may_be_none = _without_none(info.annotation)
     if annotation is bool:
         field: Field = _Flag()
@@ -28,7 +31,7 @@ def field_of(name: str, info: FieldInfo, *, value: Any, none: str = "auto") -> F
     elif get_origin(annotation) in (Union, types.UnionType):
         field = _NumberOrWord(annotation, unit=_unit(info))
     elif get_origin(annotation) is Literal:
-        field = _Choice(get_args(annotation))
+        field = _Choice(get_args(annotation), words=words or {})
     elif get_origin(annotation) is tuple:
         field = _Numbers(none=none if may_be_none else "")
     else:
@@ -92,11 +95,11 @@ class _Text(Field):
 
 
 class _Choice(Field):
-    def __init__(self, choices: tuple[Any, ...]) -> None:
+    def __init__(self, choices: tuple[Any, ...], *, words: Mapping[str, str]) -> None:
         super().__init__()
         self.native = QComboBox()
         for choice in choices:
-            self.native.addItem(str(choice).replace("_", " "), choice)
+            self.native.addItem(words.get(choice, str(choice).replace("_", " ")), choice)
         self.native.currentIndexChanged.connect(self.changed)
 
     def _show(self, value: Any) -> None:

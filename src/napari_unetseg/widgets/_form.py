@@ -15,6 +15,7 @@ from napari_unetseg.widgets._field import Field, field_of
 from napari_unetseg.widgets._message import COLOURS
 
 LABEL = 118  # px, so that forms below each other are in line
+ALIGNED = 120  # px; the longest label of forms that are to look like one
 Model = TypeVar("Model", bound=Config)
 
 
@@ -22,8 +23,9 @@ class Form(QWidget, Generic[Model]):
     """Shows the fields `names` of `config`; the others keep their value.
 
     `labels` are the words of a biologist for a field; the term of the literature stays in the tooltip. `none` are the
-    words for a value that may be none ("auto" unless given). While what is shown cannot be (half a word typed),
-    `problem` says why, `value` raises it, and `changed` is silent; `checked` carries the problem, or "", each time.
+    words for a value that may be none ("auto" unless given), `words` those for the choices of a field. While what is
+    shown cannot be (half a word typed), `problem` says why, `value` raises it, and `changed` is silent; `checked`
+    carries the problem, or "", each time.
     """
 
     changed = Signal(object)
@@ -36,6 +38,7 @@ class Form(QWidget, Generic[Model]):
         *,
         labels: Mapping[str, str] | None = None,
         none: Mapping[str, str] | None = None,
+        words: Mapping[str, Mapping[str, str]] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -47,7 +50,8 @@ class Form(QWidget, Generic[Model]):
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         for name in names:
             info = type(config).model_fields[name]
-            field = field_of(name, info, value=getattr(config, name), none=(none or {}).get(name, "auto"))
+            shown = {"none": (none or {}).get(name, "auto"), "words": (words or {}).get(name)}
+            field = field_of(name, info, value=getattr(config, name), **shown)
             field.changed.connect(self._on_field_changed)
             field.setParent(self)
             self._labels[name] = (labels or {}).get(name, name.replace("_", " "))
@@ -120,3 +124,15 @@ class Form(QWidget, Generic[Model]):
         self._hint.setVisible(bool(self.problem))
         self.checked.emit(self.problem)
         return config
+
+
+def align(*forms: QWidget) -> None:
+    """Let forms one below the other look like one."""
+    for form in forms:
+        layout = form.layout()
+        assert isinstance(layout, QFormLayout)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for row in range(layout.rowCount()):
+            name = layout.itemAt(row, QFormLayout.ItemRole.LabelRole)
+            if name is not None:
+                name.widget().setMinimumWidth(ALIGNED)

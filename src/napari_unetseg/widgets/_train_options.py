@@ -12,18 +12,29 @@ from napari_unetseg.schema.card import ModelCard
 from napari_unetseg.schema.config import LossConfig, NetworkConfig, Recipe, TargetConfig, WeightConfig
 from napari_unetseg.tasks.start import STRENGTHS, patch_of, start_recipe, strengthened
 from napari_unetseg.widgets._dock import Dock
-from napari_unetseg.widgets._form import Form
+from napari_unetseg.widgets._form import Form, align
 from napari_unetseg.widgets._layer_choice import LayerChoice
 from napari_unetseg.widgets._layers import is_aid
 from napari_unetseg.widgets._network_form import NetworkForm
 
 ALL_CHANNELS = "all"
 LARGEST_ID = 2**31 - 1
-LABELS = 120  # px; the longest label of the section
 COARSEST = 16
 """Pixels that patch edges are multiples of, at least; a deeper network needs more."""
 COARSEST_OF_OTHERS = 64
 """The same for every other architecture."""
+WORDS = {
+    "kind": {
+        "cross_entropy": "Cross entropy",
+        "cross_entropy_dice": "Cross entropy and Dice",
+        "focal": "Focal loss",
+        "bce_dice": "Binary cross entropy and Dice",
+        "lovasz_hinge": "Lovász hinge (two classes)",
+        "lovasz_softmax": "Lovász softmax (1 - IoU)",
+    },
+    "classes": {"power": "By frequency", "median_frequency": "Median frequency", "enet": "As in ENet"},
+}
+"""What a person calls the choices of loss and class weights."""
 
 
 class TrainOptions(QObject):
@@ -45,7 +56,8 @@ class TrainOptions(QObject):
         dock.add_section("Annotation and axes", self._annotation())
         recipe = start_recipe(None)
         self.network = NetworkForm(recipe.network)
-        self.loss = Form(LossConfig(), ["kind"], labels={"kind": "Loss"})
+        self.loss = Form(LossConfig(), ["kind"], labels={"kind": "Loss"}, words=WORDS)
+        self.balance = Form(WeightConfig(), ["classes"], labels={"classes": "Class weights"}, words=WORDS)
         self.weights = Form(WeightConfig(), ["w0", "sigma"], labels={"w0": "Gap weight (w0)", "sigma": "Reach (sigma)"})
         self.run = Form(
             recipe,
@@ -66,8 +78,9 @@ class TrainOptions(QObject):
         self.fixed = QLabel("The network is that of the model to start from.")
         self.fixed.setWordWrap(True)
         patch = _rows([("Patch", self.patch, "Edge of the pieces that training draws from the images [patch]")])
-        _align(self.network.form, self.loss, self.weights, self.run, patch)
-        dock.add_section("Network and loss", self.fixed, self.network, self.loss, self.weights, self.run, patch)
+        align(self.loss, self.balance, self.weights, self.run, patch)
+        parts = (self.fixed, self.network, self.loss, self.balance, self.weights, self.run, patch)
+        dock.add_section("Network and loss", *parts)
         self.strength = QComboBox()
         self.strength.addItems(list(STRENGTHS))
         self.strength.setCurrentText("normal")
@@ -112,7 +125,7 @@ class TrainOptions(QObject):
         step = max(COARSEST, 2**network.depth) if network.architecture == "unet" else COARSEST_OF_OTHERS
         return base.replace(
             loss=self.loss.value(),
-            weights=self.weights.value(),
+            weights=self.weights.value().replace(classes=self.balance.value().classes),
             augmentation=strengthened(base.augmentation, factor=STRENGTHS[self.strength.currentText()]),
             patch=patch_of(edge, divisor=(step,) * network.ndim) if edge else None,
             **{name: getattr(run, name) for name in ("steps", "batch", "learning_rate", "validation", "match_size")},
@@ -146,7 +159,7 @@ class TrainOptions(QObject):
         )
 
     def _connect(self) -> None:
-        for form in (self.network, self.loss, self.weights, self.run):
+        for form in (self.network, self.loss, self.balance, self.weights, self.run):
             form.changed.connect(self._on_changed)
         for box in (self.channel, self.strength):
             box.currentIndexChanged.connect(self._on_changed)
@@ -157,18 +170,6 @@ class TrainOptions(QObject):
 
     def _on_changed(self, _value: Any = None) -> None:
         self.changed.emit()
-
-
-def _align(*forms: QWidget) -> None:
-    """Let forms one below the other look like one."""
-    for form in forms:
-        layout = form.layout()
-        assert isinstance(layout, QFormLayout)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for row in range(layout.rowCount()):
-            name = layout.itemAt(row, QFormLayout.ItemRole.LabelRole)
-            if name is not None:
-                name.widget().setMinimumWidth(LABELS)
 
 
 def _rows(rows: list[tuple[str, QWidget, str]]) -> QWidget:

@@ -1,0 +1,64 @@
+"""Settings of architectures: what is told of them, and their values out of words."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_unetseg.networks import registry
+from napari_unetseg.networks.setting import describe_settings, read_settings
+from napari_unetseg.schema.errors import InputError
+
+
+def read(architecture: str, **texts: str) -> dict[str, object]:
+    return read_settings(texts, kind=registry.kind_of(architecture), name=architecture)
+
+
+def test_words_become_what_the_setting_is() -> None:
+    assert read("unet", attention="true", groups="4", skips="sum", dropout="0.2", depth="3") == {
+        "depth": 3,
+        "dropout": 0.2,
+        "settings": {"attention": True, "groups": 4, "skips": "sum"},
+    }
+    assert read("deeplab_v3", output_stride="8") == {"settings": {"output_stride": 8}}
+    for word, is_on in (("True", True), ("false", False), ("yes", True), ("0", False)):
+        assert read("unet", residual=word)["settings"] == {"residual": is_on}
+    assert read("unet", norm="none") == {"norm": "none"}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "texts", "message"),
+    [
+        (
+            "unet",
+            {"atention": "true"},
+            r"network 'unet', setting 'atention': there is none \(did you mean 'attention'\?\); ",
+        ),
+        ("unet", {"speed": "3"}, r"there is none; its settings: attention, .*, dropout"),
+        ("enet", {"attention": "true"}, r"network 'enet', setting 'attention': there is none; its settings: none"),
+        ("unet", {"skips": "summ"}, r"should be 'concatenate' or 'sum', got 'summ' \(did you mean 'sum'\?\)"),
+        ("unet", {"groups": "0"}, r"setting 'groups': input should be greater than or equal to 1, got 0; "),
+        ("unet", {"attention": "maybe"}, r"setting 'attention': input should be a valid boolean.*got 'maybe'"),
+        ("gcn", {"kernel": "4"}, r"kernel must be odd.*use 5"),
+    ],
+)
+def test_what_cannot_be_is_told_with_the_nearest(architecture: str, texts: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read(architecture, **texts)
+
+
+def test_settings_tell_type_bounds_default_and_meaning() -> None:
+    told = {entry["name"]: entry for entry in describe_settings(registry.kind_of("unet"))}
+    assert {"attention", "residual", "groups", "skips", "upsampling", "activation", "dropout"} <= told.keys()
+    assert (told["attention"]["type"], told["attention"]["default"]) == ("bool", False)
+    assert (told["groups"]["type"], told["groups"]["minimum"], told["groups"]["maximum"]) == ("int", 1, 64)
+    assert (told["skips"]["type"], told["skips"]["choices"]) == ("str", ["concatenate", "sum"])
+    assert (told["dropout"]["type"], told["dropout"]["maximum"]) == ("float", 0.9)
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_setting_is_explained_and_takes_its_default_as_a_word(name: str) -> None:
+    kind = registry.kind_of(name)
+    for entry in describe_settings(kind):
+        assert len(entry["description"]) > 15
+        found = read(name, **{entry["name"]: str(entry["default"])})
+        assert {**found, **found.get("settings", {})}[entry["name"]] == entry["default"]
