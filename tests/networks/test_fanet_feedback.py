@@ -7,7 +7,7 @@ from copy import deepcopy
 import pytest
 import torch
 from tests.networks.overfit import overfit
-from tests.networks.promises import check_batch, check_gradients, check_precisions, check_sizes, lively, parameters
+from tests.networks.promises import check_promises, lively, parameters
 
 from napari_unetseg.networks.fanet_feedback import FANetFeedback, MixPool, foreground
 from napari_unetseg.networks.otsu import otsu_mask
@@ -37,11 +37,8 @@ def test_published_parameters(channels: int, classes: int, count: int) -> None:
 
 def test_promises() -> None:
     network = feedback()
-    check_sizes(network)
-    heads = check_gradients(network)
+    heads = check_promises(network, rough=True)
     assert heads.deep == heads.border == ()
-    check_batch(network)
-    check_precisions(network)
     assert (network.divisor, network.is_tile_exact, network.least_batch) == ((16, 16), False, 1)
 
 
