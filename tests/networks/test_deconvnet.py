@@ -62,4 +62,4 @@ def test_learns_one_image() -> None:
     """Slower than others: its middle has one pixel, so that BatchNorm sees four values a step."""
     torch.manual_seed(0)
     network = build(NetworkConfig(architecture="deconvnet", width=2, out_channels=2))
-    assert overfit(network, steps=40) > 0.75
+    assert overfit(network, steps=36, rate=2e-2) > 0.85
