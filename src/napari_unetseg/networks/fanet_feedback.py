@@ -33,7 +33,7 @@ class FANetFeedbackSettings(Config):
 
 
 class FANetFeedback(Network):
-    """A U-Net whose every stage also gets the mask of the pass before (Tomar et al. 2022, fig. 2).
+    """A U-Net whose every stage also gets the mask of the pass before (Tomar et al. 2022).
 
     ```
     image - Otsu - mask - network - mask - ... - mask - network - logits
@@ -101,7 +101,7 @@ class FANetFeedback(Network):
 
 
 class MixPool(nn.Module):
-    """Half of the maps from the pixels that either the mask or the stage itself takes for important (paper, fig. 3).
+    """Half of the maps from the pixels that either the mask or the stage itself takes for important ("MixPool").
 
     ```
     maps - 3x3 - 1x1 - above 0.5? -+
@@ -110,7 +110,7 @@ class MixPool(nn.Module):
     ```
 
     Nothing would teach what comes before "above 0.5?", as its slope is 0 (in the authors' program these weights stay
-    as they were drawn). Backwards, the step is left out (Bengio et al. 2013, arXiv:1308.3432, section 4).
+    as they were drawn). Backwards, the step is left out (Bengio et al. 2013, arXiv:1308.3432).
     """
 
     def __init__(self, channels: int) -> None:

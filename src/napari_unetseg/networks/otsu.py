@@ -20,7 +20,7 @@ def otsu_mask(images: Tensor) -> Tensor:
 
 
 def otsu_threshold(images: Tensor) -> Tensor:
-    """Return for each image of (N, ...) the threshold with the most variance between both groups (Otsu 1979, eq. 18).
+    """Return for each image of (N, ...) the threshold with the most variance between both groups (Otsu 1979).
 
     Each has a histogram of its own, from its least to its largest value; the threshold is the centre of the last bin
     of the dark group. Nothing is brighter than that of an image of one value.
