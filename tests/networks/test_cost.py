@@ -24,5 +24,6 @@ def test_parameters_are_those_of_the_network() -> None:
 def test_every_architecture_has_a_cost(name: str) -> None:
     config = NetworkConfig(architecture=name, width=4)
     assert macs_per_pixel(config) > 1
-    assert size_of(config).parameters > 0
-    assert size_of(config).bytes_per_pixel > 4
+    size = size_of(config)
+    assert size.parameters > 0
+    assert size.bytes_per_pixel > 4

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.networks.checks import check_promises, check_reach, check_tiles, lively, parameters
 from tests.networks.overfit import overfit
+from tests.networks.promises import check_promises, lively, parameters
+from tests.networks.tiles import check_reach, check_tiles
 
 from napari_unetseg.networks import unpooling
 from napari_unetseg.networks.registry import build
@@ -15,7 +16,7 @@ from napari_unetseg.schema.errors import InputError
 
 @pytest.mark.parametrize(("inputs", "outputs", "count"), [(3, 21, 251_805_653), (1, 2, 251_802_560 + 576 + 2 * 65)])
 def test_parameter_counts(inputs: int, outputs: int, count: int) -> None:
-    assert parameters("deconvnet", width=64, inputs=inputs, outputs=outputs) == count
+    assert parameters("deconvnet", width=64, in_channels=inputs, out_channels=outputs) == count
 
 
 def test_divisor_halo_and_batch() -> None:
@@ -25,7 +26,7 @@ def test_divisor_halo_and_batch() -> None:
 
 
 def test_promises() -> None:
-    check_promises(lively("deconvnet", in_channels=2), edge=64)
+    check_promises(lively("deconvnet", in_channels=2), rough=True)
 
 
 def test_sizes() -> None:
@@ -43,7 +44,7 @@ def test_a_small_image_is_mirrored_behind_its_end() -> None:
 
 
 def test_tiled_equals_untiled() -> None:
-    check_tiles(lively("deconvnet", width=1), across=32, tile=(128, 32))
+    check_tiles(lively("deconvnet", width=1), tile=(128, 32))
 
 
 def test_halo_covers_what_the_output_depends_on() -> None:
@@ -61,4 +62,4 @@ def test_learns_one_image() -> None:
     """Slower than others: its middle has one pixel, so that BatchNorm sees four values a step."""
     torch.manual_seed(0)
     network = build(NetworkConfig(architecture="deconvnet", width=2, out_channels=2))
-    assert overfit(network, steps=40) > 0.75
+    assert overfit(network, steps=36, rate=2e-2) > 0.85

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.networks.overfit import overfit
-from tests.networks.promises import check_batch, check_gradients, check_precisions, check_sizes, lively, parameters
+from tests.networks.promises import check_promises, check_sizes, lively, parameters
 
 from napari_unetseg.networks.deeplab import Pyramid
 from napari_unetseg.networks.registry import build
@@ -49,9 +49,7 @@ def test_strides(name: str, stride: int) -> None:
 @BOTH
 def test_promises(name: str) -> None:
     network = lively(architecture=name, settings=SMALL)
-    check_gradients(network)
-    check_batch(network)
-    check_precisions(network)
+    check_promises(network)
 
 
 @pytest.mark.parametrize(("branch", "rate"), [(0, 6), (1, 12), (2, 18)])

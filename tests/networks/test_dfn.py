@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.networks.overfit import overfit
-from tests.networks.promises import check_batch, check_gradients, check_precisions, check_sizes, lively, parameters
+from tests.networks.promises import check_promises, lively, parameters
 
 from napari_unetseg.networks.dfn import DFN, Attend
 from napari_unetseg.networks.registry import build
@@ -33,12 +33,9 @@ def test_parameters_that_prediction_uses() -> None:
 
 def test_promises() -> None:
     network = lively(architecture="dfn", settings=SMALL)
-    check_sizes(network)
-    heads = check_gradients(network)
+    heads = check_promises(network)
     assert [one.shape[1] for one in heads.deep] == [3] * 3
     assert [one.shape[1] for one in heads.border] == [1] * 4
-    check_batch(network)
-    check_precisions(network)
 
 
 def test_prediction_does_without_the_border_network_and_the_other_heads() -> None:

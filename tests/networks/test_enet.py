@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.networks.checks import check_promises, lively, parameters
 from tests.networks.overfit import overfit
+from tests.networks.promises import check_promises, lively, parameters
 from torch import nn
 
 from napari_unetseg.networks import enet
@@ -17,12 +17,12 @@ from napari_unetseg.schema.errors import InputError
 @pytest.mark.parametrize(("inputs", "outputs", "count"), [(3, 12, 350_652), (1, 2, 348_924 - 216 + 2 * 144)])
 def test_parameter_counts(inputs: int, outputs: int, count: int) -> None:
     """With one channel the convolution of the stem has 9 (15 - 3 * 13) weights less: all maps but the pooled ones."""
-    assert parameters("enet", width=16, inputs=inputs, outputs=outputs) == count
+    assert parameters("enet", width=16, in_channels=inputs, out_channels=outputs) == count
 
 
 def test_promises() -> None:
     network = lively("enet", in_channels=2, width=4)
-    check_promises(network, edge=64)
+    check_promises(network, rough=True)
     assert (network.divisor, network.halo, network.is_tile_exact) == ((8, 8), (8, 8), False)
 
 

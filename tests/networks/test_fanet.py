@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.networks.overfit import overfit
-from tests.networks.promises import check_batch, check_gradients, check_precisions, check_sizes, lively, parameters
+from tests.networks.promises import check_promises, lively, parameters
 from torch.nn.functional import normalize
 
 from napari_unetseg.networks.fanet import FANet, FastAttention, attend
@@ -32,10 +32,7 @@ def test_published_parameters(encoder: str, channels: int, classes: int, count: 
 
 def test_promises() -> None:
     network = lively(architecture="fanet")
-    check_sizes(network)
-    check_gradients(network, edge=128)
-    check_batch(network)
-    check_precisions(network)
+    check_promises(network, edges=(128, 128))
 
 
 def test_stages_halve_once_more_and_the_logits_come_from_stride_8() -> None:

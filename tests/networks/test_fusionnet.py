@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.networks.contract import check_prediction, has_finite_gradients, parameters, tiny
 from tests.networks.overfit import overfit
-from tests.networks.test_unet import tiled
+from tests.networks.promises import check_promises, lively, parameters
+from tests.networks.tiles import check_tiles, measured_radius
 
 from napari_unetseg.networks import reach
 from napari_unetseg.networks.fusionnet import LOOKS, FusionNet
@@ -26,16 +26,15 @@ def test_parameter_counts(width: int, outputs: int, count: int) -> None:
 
 
 def test_sizes_gradients_and_prediction() -> None:
-    network = tiny(NAME)
+    network = lively(NAME)
     assert network(torch.zeros(1, 1, 16, 48)).shape == (1, 3, 16, 48)
     with pytest.raises(InputError, match=r"multiple of \(16, 16\)"):
         network(torch.zeros(1, 1, 20, 16))
-    check_prediction(network, torch.randn(3, 1, 32, 48))
-    assert has_finite_gradients(network, torch.randn(2, 1, 32, 32))
+    check_promises(network, edges=(32, 48))
 
 
 def test_paths_are_added_or_averaged() -> None:
-    total, x = tiny(NAME), torch.randn(1, 1, 32, 32)
+    total, x = lively(NAME), torch.randn(1, 1, 32, 32)
     mean = build(total.config.replace(settings={"skips": "mean"})).eval()
     mean.load_state_dict(total.state_dict())
     assert isinstance(total, FusionNet)
@@ -49,7 +48,7 @@ def test_paths_are_added_or_averaged() -> None:
 
 
 def test_the_finest_skip_matters() -> None:
-    network, x = tiny(NAME), torch.randn(1, 1, 32, 32)
+    network, x = lively(NAME), torch.randn(1, 1, 32, 32)
     assert isinstance(network, FusionNet)
     with torch.inference_mode():
         before = network(x)
@@ -59,27 +58,13 @@ def test_the_finest_skip_matters() -> None:
 
 
 def test_tiled_equals_untiled() -> None:
-    network = tiny(NAME, width=1).double()
+    network = lively(NAME, width=1)
     assert network.halo == (256, 256)
-    image = torch.randn(1, 1, 624, 32, dtype=torch.float64)
-    with torch.inference_mode():
-        whole = network(image)
-        assert (tiled(network, image, tile=(48, 32)) - whole).abs().max() < 1e-12 * whole.abs().max()
+    check_tiles(network, shape=(624, 32), tile=(48, 32))
 
 
 def test_halo_covers_what_the_output_depends_on() -> None:
-    """Positive weights, so that nothing cancels: the gradient shows every pixel that a region depends on."""
-    network = tiny(NAME, width=1).double()
-    for parameter in network.parameters():
-        parameter.data.abs_().clamp_(min=0.01)
-    rows = torch.linspace(1, 2, 592, dtype=torch.float64)
-    seen = []
-    for image in (rows, rows.flip(0)):  # a maximum hands its gradient to the largest pixel only: look from both sides
-        x = image.view(1, 1, -1, 1).repeat(1, 1, 1, 16).requires_grad_()
-        network(x)[:, :, 288:304].sum().backward()
-        assert x.grad is not None
-        seen += x.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten().tolist()
-    radius = max(288 - min(seen), max(seen) - 303)
+    radius = measured_radius(lively(NAME, width=1), rows=592)
     assert 251 - 16 <= radius <= reach.radius([2] * 4, LOOKS) == 251
 
 

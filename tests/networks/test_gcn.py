@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.networks.overfit import overfit
-from tests.networks.promises import check_batch, check_gradients, check_precisions, check_sizes, lively, parameters
+from tests.networks.promises import check_promises, lively, parameters
 
 from napari_unetseg.networks.gcn import LargeKernel
 from napari_unetseg.networks.registry import build
@@ -52,10 +52,7 @@ def test_a_large_kernel_sees_a_square_for_the_price_of_four_lines() -> None:
 
 def test_promises() -> None:
     network = lively(architecture="gcn", settings=SMALL)
-    check_sizes(network)
-    check_gradients(network)
-    check_batch(network)
-    check_precisions(network)
+    check_promises(network)
 
 
 def test_an_even_kernel_is_refused() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.networks.contract import check_prediction, has_finite_gradients, parameters, tiny
 from tests.networks.overfit import overfit
+from tests.networks.promises import check_promises, lively, parameters
 
 from napari_unetseg.networks.registry import build
 from napari_unetseg.networks.u2net import ResidualU, U2Net
@@ -29,21 +29,20 @@ def test_parameter_counts(name: str, inputs: int, outputs: int, count: int) -> N
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_and_prediction(name: str) -> None:
-    network = tiny(name, width=4)
-    check_prediction(network, torch.randn(3, 1, 40, 33))
-    assert has_finite_gradients(network, torch.randn(2, 1, 48, 33))
+    network = lively(name, width=4)
+    check_promises(network, edges=(40, 33))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (33, 33), (64, 96), (2, 71)])
 def test_any_size_and_seven_outputs_of_it(shape: tuple[int, int]) -> None:
     with torch.inference_mode():
-        heads = tiny("u2net_lite").forward_heads(torch.randn(1, 1, *shape))
+        heads = lively("u2net_lite").forward_heads(torch.randn(1, 1, *shape))
     assert heads.logits.shape == (1, 3, *shape)
     assert [side.shape for side in heads.deep] == [(1, 3, *shape)] * 6
 
 
 def test_the_fused_output_weighs_the_sides() -> None:
-    network, x = tiny("u2net_lite"), torch.randn(1, 1, 32, 40)
+    network, x = lively("u2net_lite"), torch.randn(1, 1, 32, 40)
     assert isinstance(network, U2Net)
     with torch.inference_mode():
         network.fuse.weight.zero_()
@@ -78,8 +77,8 @@ def test_a_flat_stage_dilates_instead_of_pooling(depth: int, is_flat: bool, reac
 
 
 def test_it_takes_the_whole_image() -> None:
-    assert not tiny("u2net").is_tile_exact
-    assert tiny("u2net").divisor == tiny("u2net").halo == (1, 1)
+    assert not lively("u2net").is_tile_exact
+    assert lively("u2net").divisor == lively("u2net").halo == (1, 1)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 import torch
-from torch import Tensor
+from tests.networks.promises import check_promises, lively, parameters
+from tests.networks.tiles import tiled
 
 from napari_unetseg.networks import reach
 from napari_unetseg.networks.blocks import crop
-from napari_unetseg.networks.registry import Network, build
+from napari_unetseg.networks.registry import build
 from napari_unetseg.networks.unet import UNet
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
 
-def tiny(**settings: object) -> UNet:
-    """A narrow network in evaluation mode with lively BatchNorm statistics."""
-    torch.manual_seed(0)
-    network = build(NetworkConfig.model_validate({"width": 4, "depth": 2, "out_channels": 3, **settings}))
+def tiny(**fields: object) -> UNet:
+    network = lively("unet", **{"width": 4, "depth": 2, **fields})
     assert isinstance(network, UNet)
-    for name, value in network.named_buffers():
-        if name.endswith("running_mean"):
-            value.normal_(std=0.1)
-    return network.eval()
+    return network
 
 
 @pytest.mark.parametrize(
@@ -36,9 +30,7 @@ def tiny(**settings: object) -> UNet:
     ],
 )
 def test_parameter_counts_of_the_reference_networks(settings: dict[str, object], count: int) -> None:
-    with torch.device("meta"):
-        network = build(NetworkConfig.model_validate({"width": 64, "depth": 4, **settings}))
-    assert sum(parameter.numel() for parameter in network.parameters()) == count
+    assert parameters("unet", width=64, depth=4, **settings) == count
 
 
 @pytest.mark.parametrize(
@@ -83,22 +75,6 @@ def test_wrong_channels_and_dimensions() -> None:
         tiny()(torch.zeros(1, 2, 8, 8))
     with pytest.raises(InputError, match=r"\(N, C, Y, X\)"):
         tiny()(torch.zeros(1, 1, 4, 8, 8))
-
-
-def tiled(network: Network, image: Tensor, *, tile: tuple[int, ...]) -> Tensor:
-    """Run every tile with the network's halo, cut at the image, and put the results side by side."""
-    shape = tuple(image.shape[2:])
-    output = image.new_full((1, network.config.out_channels, *shape), torch.nan)
-    for corner in itertools.product(*(range(0, size, step) for size, step in zip(shape, tile, strict=True))):
-        read, write, halos = [], [], []
-        for start, size, step, halo in zip(corner, shape, tile, network.halo, strict=True):
-            stop = min(size, start + step)
-            first, last = max(0, start - halo), min(size, stop + halo)
-            read.append(slice(first, last))
-            write.append(slice(start, stop))
-            halos.append((start - first, last - stop))
-        output[(..., *write)] = network.forward_cropped(image[(..., *read)], halos)
-    return output
 
 
 @pytest.mark.parametrize(
@@ -211,10 +187,9 @@ def test_dropout_acts_at_the_end_of_the_contracting_path_in_training_only() -> N
     assert not torch.equal(network(x), network(x))
 
 
-def test_a_sample_alone_and_in_a_batch() -> None:
-    network, x = tiny(), torch.randn(3, 1, 16, 16)
-    with torch.inference_mode():
-        assert torch.allclose(network(x)[1:2], network(x[1:2]), atol=1e-5)
+@pytest.mark.parametrize("edges", [(16, 24), (4, 8, 12)])
+def test_promises(edges: tuple[int, ...]) -> None:
+    check_promises(tiny(ndim=len(edges)), edges=edges)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.networks.contract import check_prediction, has_finite_gradients, parameters, tiny
 from tests.networks.overfit import overfit
-from tests.networks.test_unet import tiled
+from tests.networks.promises import check_promises, lively, parameters
+from tests.networks.tiles import check_tiles, measured_radius
 
 from napari_unetseg.networks import reach
 from napari_unetseg.networks.registry import build
@@ -32,17 +32,16 @@ def test_parameter_counts(inputs: int, outputs: int, deep: bool, count: int) -> 
 
 
 def test_sizes_gradients_and_prediction() -> None:
-    network = tiny(NAME)
+    network = lively(NAME)
     assert network(torch.zeros(1, 1, 16, 48)).shape == (1, 3, 16, 48)
     with pytest.raises(InputError, match=r"multiple of \(16, 16\), got \(100, 100\); pad it to \(112, 112\)"):
         network(torch.zeros(1, 1, 100, 100))
-    check_prediction(network, torch.randn(3, 1, 32, 48))
-    assert has_finite_gradients(network, torch.randn(2, 1, 32, 32))
+    check_promises(network, edges=(32, 48))
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3, 4])
 def test_a_network_cut_down_gives_what_its_head_learnt(keep: int) -> None:
-    full, x = tiny(NAME), torch.randn(1, 1, 32, 32)
+    full, x = lively(NAME), torch.randn(1, 1, 32, 32)
     pruned = build(full.config.replace(settings={"keep": keep})).eval()
     pruned.load_state_dict(full.state_dict())
     with torch.inference_mode():
@@ -54,7 +53,7 @@ def test_a_network_cut_down_gives_what_its_head_learnt(keep: int) -> None:
 
 
 def test_nodes_that_are_left_out_are_not_computed() -> None:
-    network, x = tiny(NAME, settings={"keep": 2}), torch.randn(1, 1, 32, 32)
+    network, x = lively(NAME, settings={"keep": 2}), torch.randn(1, 1, 32, 32)
     assert isinstance(network, UNetPlusPlus)
     seen = []
     for name, node in network.nodes.items():
@@ -65,7 +64,7 @@ def test_nodes_that_are_left_out_are_not_computed() -> None:
 
 
 def test_the_last_node_serves_the_last_head_alone() -> None:
-    network, x = tiny(NAME), torch.randn(1, 1, 32, 32)
+    network, x = lively(NAME), torch.randn(1, 1, 32, 32)
     assert isinstance(network, UNetPlusPlus)
     with torch.inference_mode():
         before = network.forward_heads(x)
@@ -77,7 +76,7 @@ def test_the_last_node_serves_the_last_head_alone() -> None:
 
 
 def test_without_deep_supervision_there_is_one_head() -> None:
-    network = tiny(NAME, settings={"deep_supervision": False})
+    network = lively(NAME, settings={"deep_supervision": False})
     assert network.forward_heads(torch.zeros(1, 1, 16, 16)).deep == ()
     with pytest.raises(InputError, match=r"setting 'keep': .*2 needs deep_supervision"):
         build(NetworkConfig(architecture=NAME, settings={"deep_supervision": False, "keep": 2}))
@@ -85,28 +84,15 @@ def test_without_deep_supervision_there_is_one_head() -> None:
 
 @pytest.mark.parametrize(("keep", "halo"), [(1, 16), (2, 32), (4, 112)])
 def test_tiled_equals_untiled(keep: int, halo: int) -> None:
-    network = tiny(NAME, settings={"keep": keep}).double()
+    network = lively(NAME, settings={"keep": keep})
     assert network.halo == (halo, halo)
-    image = torch.randn(1, 1, 288, 64, dtype=torch.float64)
-    with torch.inference_mode():
-        whole = network(image)
-        assert (tiled(network, image, tile=(48, 64)) - whole).abs().max() < 1e-12 * whole.abs().max()
+    check_tiles(network, shape=(288, 32), tile=(48, 32))
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3])
 def test_halo_covers_exactly_what_the_output_depends_on(keep: int) -> None:
-    """Positive weights, so that nothing cancels: the gradient shows every pixel that a region depends on."""
-    network = tiny(NAME, width=1, settings={"keep": keep}).double()
-    for parameter in network.parameters():
-        parameter.data.abs_().clamp_(min=0.01)
-    rows = torch.linspace(1, 2, 208, dtype=torch.float64)
-    seen = []
-    for image in (rows, rows.flip(0)):  # a maximum hands its gradient to the largest pixel only: look from both sides
-        x = image.view(1, 1, -1, 1).repeat(1, 1, 1, 16).requires_grad_()
-        network(x)[:, :, 96:112].sum().backward()
-        assert x.grad is not None
-        seen += x.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten().tolist()
-    radius = max(96 - min(seen), max(seen) - 111)
+    network = lively(NAME, width=1, settings={"keep": keep})
+    radius = measured_radius(network, rows=208)
     assert radius <= reach.radius([2] * keep, reach.Looks(is_overlapping=True)) <= network.halo[0]
     assert radius >= reach.radius([2] * keep, reach.Looks(is_overlapping=True)) - 2**keep
 

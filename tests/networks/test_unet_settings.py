@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.networks.contract import check_prediction, has_finite_gradients, parameters, tiny
 from tests.networks.overfit import overfit
-from tests.networks.test_unet import tiled
+from tests.networks.promises import check_promises, lively, parameters
+from tests.networks.tiles import check_tiles, measured_radius
 from torch import nn
 
 from napari_unetseg.networks import reach
@@ -39,7 +39,7 @@ ALL = {
 
 
 def unet(**fields: object) -> UNet:
-    network = tiny("unet", **{"width": 4, "depth": 2, **fields})
+    network = lively("unet", **{"width": 4, "depth": 2, **fields})
     assert isinstance(network, UNet)
     return network
 
@@ -79,12 +79,9 @@ def test_parameters(settings: dict[str, object], more: int) -> None:
 @pytest.mark.parametrize("settings", [*OPTIONS, ALL])
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_tiled_equals_untiled(settings: dict[str, object], ndim: int) -> None:
-    network = unet(ndim=ndim, settings=settings, **({"flat_levels": 1} if ndim == 3 else {})).double()
+    network = unet(ndim=ndim, settings=settings, **({"flat_levels": 1} if ndim == 3 else {}))
     shape, tile = ((100, 76), (32, 24)) if ndim == 2 else ((8, 16, 60), (8, 16, 16))
-    image = torch.randn(1, 1, *shape, dtype=torch.float64)
-    with torch.inference_mode():
-        whole = network(image)
-        assert (tiled(network, image, tile=tile) - whole).abs().max() < 1e-12 * whole.abs().max()
+    check_tiles(network, shape=shape, tile=tile)
 
 
 def test_interpolation_looks_further() -> None:
@@ -98,32 +95,20 @@ def test_interpolation_looks_further() -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_halo_covers_what_interpolation_makes_the_output_depend_on(depth: int) -> None:
-    """Positive weights, so that nothing cancels: the gradient shows every pixel that a region depends on."""
-    network = unet(width=1, depth=depth, norm="none", settings={"upsampling": "bilinear"}).double()
-    for parameter in network.parameters():
-        parameter.data.abs_().clamp_(min=0.01)
-    rows = torch.linspace(1, 2, 208, dtype=torch.float64)
-    seen = []
-    for image in (rows, rows.flip(0)):  # a maximum hands its gradient to the largest pixel only: look from both sides
-        x = image.view(1, 1, -1, 1).repeat(1, 1, 1, 8).requires_grad_()
-        network(x)[:, :, 96:112].sum().backward()
-        assert x.grad is not None
-        seen += x.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten().tolist()
+    network = unet(width=1, depth=depth, norm="none", settings={"upsampling": "bilinear"})
     expected = reach.radius([2] * depth, reach.Looks(is_overlapping=True))
-    assert expected - 2**depth < max(96 - min(seen), max(seen) - 111) <= expected
+    assert expected - 2**depth < measured_radius(network, rows=208) <= expected
 
 
 @pytest.mark.parametrize("settings", [*OPTIONS, ALL])
 def test_gradients_and_prediction(settings: dict[str, object]) -> None:
     network = unet(settings=settings)
-    check_prediction(network, torch.randn(3, 1, 16, 24))
-    assert has_finite_gradients(network, torch.randn(2, 1, 16, 16))
+    check_promises(network, edges=(16, 24))
 
 
 def test_three_dimensions_with_everything() -> None:
     network = unet(ndim=3, settings={**ALL, "activation": "prelu"})
-    check_prediction(network, torch.randn(3, 1, 4, 8, 8))
-    assert has_finite_gradients(network, torch.randn(2, 1, 8, 8, 8))
+    check_promises(network, edges=(4, 8, 8))
 
 
 @pytest.mark.parametrize(
@@ -170,12 +155,7 @@ def test_a_residual_block_adds_what_comes_in() -> None:
 
 @pytest.mark.parametrize("settings", [{"attention": True}, {"groups": 2}, {"skips": "sum"}, {"activation": "prelu"}])
 def test_unpadded_with_what_works(settings: dict[str, object]) -> None:
-    network = unet(padding="valid", settings=settings).double()
-    image = torch.randn(1, 1, 60, 44, dtype=torch.float64)
-    with torch.inference_mode():
-        whole = network.forward_cropped(image, [(0, 0), (0, 0)])
-        assert whole.shape[2:] == (60, 44)
-        assert (tiled(network, image, tile=(16, 24)) - whole).abs().max() < 1e-12 * whole.abs().max()
+    check_tiles(unet(padding="valid", settings=settings), shape=(60, 44), tile=(16, 24))
 
 
 @pytest.mark.parametrize("settings", [{"residual": True}, {"upsampling": "bilinear"}, {"padding_mode": "reflect"}])

@@ -47,6 +47,19 @@ class Residual(nn.Module):
         return result
 
 
+class ResidualReLU(Residual):
+    """The same with ReLU behind (He et al. 2016, fig. 2)."""
+
+    def __init__(self, body: nn.Module, *, shortcut: nn.Module) -> None:
+        super().__init__(body, shortcut=shortcut)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps of the size that body and shortcut give."""
+        result: Tensor = self.relu(super().forward(x))
+        return result
+
+
 def _shortcut(inputs: int, outputs: int, *, config: NetworkConfig) -> nn.Module:
     """Leave maps as they are, or give them the channels of what they are added to."""
     if inputs == outputs:

@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
+from napari_unetseg.networks.blocks import ResidualReLU
+
 ResNetName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
 VGG16_STAGES = (2, 2, 3, 3, 3)
@@ -147,32 +149,17 @@ class ResNet(nn.Module):
         return maps
 
 
-class _Residual(nn.Module):
-    """A body, and what comes in added to what comes out (He et al. 2016, fig. 5); 1x1 where the shapes differ."""
-
-    def __init__(self, inputs: int, outputs: int, *, stride: int, body: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-        is_same = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if is_same else conv_norm(inputs, outputs, 1, stride=stride)
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.relu(self.body(x) + self.shortcut(x))
-        return result
-
-
-class _Basic(_Residual):
+class _Basic(ResidualReLU):
     """Two 3x3 convolutions."""
 
     def __init__(self, inputs: int, width: int, *, stride: int, dilation: int) -> None:
         body = nn.Sequential(
             conv_norm_relu(inputs, width, stride=stride, dilation=dilation), conv_norm(width, width, dilation=dilation)
         )
-        super().__init__(inputs, width, stride=stride, body=body)
+        super().__init__(body, shortcut=_shortcut(inputs, width, stride=stride))
 
 
-class _Bottleneck(_Residual):
+class _Bottleneck(ResidualReLU):
     """1x1, 3x3, 1x1 convolutions; the stride is that of the 3x3 one."""
 
     def __init__(self, inputs: int, width: int, *, stride: int, dilation: int) -> None:
@@ -181,4 +168,10 @@ class _Bottleneck(_Residual):
             conv_norm_relu(width, width, stride=stride, dilation=dilation),
             conv_norm(width, 4 * width, 1),
         )
-        super().__init__(inputs, 4 * width, stride=stride, body=body)
+        super().__init__(body, shortcut=_shortcut(inputs, 4 * width, stride=stride))
+
+
+def _shortcut(inputs: int, outputs: int, *, stride: int) -> nn.Module:
+    """Leave maps as they are, or give them the shape of what they are added to (He et al. 2016, section 3.3, B)."""
+    is_same = stride == 1 and inputs == outputs
+    return nn.Identity() if is_same else conv_norm(inputs, outputs, 1, stride=stride)

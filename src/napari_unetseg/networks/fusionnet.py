@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from napari_unetseg.networks.blocks import initialise, pooling
+from napari_unetseg.networks.blocks import Residual, initialise, pooling
 from napari_unetseg.networks.encoders import conv_norm
 from napari_unetseg.networks.ladder import Ladder
 from napari_unetseg.networks.reach import Looks
@@ -63,18 +63,6 @@ class FusionNet(Ladder):
         return (skip + up) / 2 if self._skips == "mean" else skip + up
 
 
-class _Residual(nn.Module):
-    """What comes in, added to what a body makes of it."""
-
-    def __init__(self, body: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = x + self.body(x)
-        return result
-
-
 def _block(inputs: int, outputs: int, *, activation: nn.Module) -> nn.Sequential:
     """Return a convolution, three with a short skip, and another one (paper, fig. 3)."""
     body = nn.Sequential(
@@ -84,7 +72,7 @@ def _block(inputs: int, outputs: int, *, activation: nn.Module) -> nn.Sequential
     )
     return nn.Sequential(
         conv_norm(inputs, outputs, bias=True, activation=activation),
-        _Residual(body),
+        Residual(body, shortcut=nn.Identity()),
         conv_norm(outputs, outputs, bias=True, activation=activation),
     )
 

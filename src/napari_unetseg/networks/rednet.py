@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from napari_unetseg.networks.blocks import begin_even, head, initialise
+from napari_unetseg.networks.blocks import ResidualReLU, begin_even, head, initialise
 from napari_unetseg.networks.encoders import ResNet, conv_norm, conv_norm_relu
 from napari_unetseg.networks.network import Heads, Network
 from napari_unetseg.networks.resize import resize
@@ -105,28 +105,14 @@ class RedNet(Network):
             yield (x := stage(x) + second)
 
 
-class _Residual(nn.Module):
-    """A body, and what comes in added to what comes out."""
-
-    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-        self.shortcut = shortcut
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.relu(self.body(x) + self.shortcut(x))
-        return result
-
-
-class _Block(_Residual):
+class _Block(ResidualReLU):
     """Two 3x3 convolutions."""
 
     def __init__(self, width: int) -> None:
-        super().__init__(nn.Sequential(conv_norm_relu(width, width), conv_norm(width, width)), nn.Identity())
+        super().__init__(nn.Sequential(conv_norm_relu(width, width), conv_norm(width, width)), shortcut=nn.Identity())
 
 
-class _UpBlock(_Residual):
+class _UpBlock(ResidualReLU):
     """A 3x3 convolution and a transposed one, which doubles the edges."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -134,5 +120,5 @@ class _UpBlock(_Residual):
         shortcut = nn.ConvTranspose2d(inputs, outputs, 2, stride=2, bias=False)
         super().__init__(
             nn.Sequential(conv_norm_relu(inputs, inputs), up, nn.BatchNorm2d(outputs)),
-            nn.Sequential(shortcut, nn.BatchNorm2d(outputs)),
+            shortcut=nn.Sequential(shortcut, nn.BatchNorm2d(outputs)),
         )

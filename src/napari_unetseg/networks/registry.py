@@ -13,6 +13,7 @@ from napari_unetseg.networks.deeplab import DeepLabV3, DeepLabV3Plus
 from napari_unetseg.networks.dfn import DFN
 from napari_unetseg.networks.enet import ENet
 from napari_unetseg.networks.fanet import FANet
+from napari_unetseg.networks.fanet_feedback import FANetFeedback
 from napari_unetseg.networks.fcn import FCN8s, FCN16s, FCN32s, FCNResNet18
 from napari_unetseg.networks.fusionnet import FusionNet
 from napari_unetseg.networks.gcn import GCN
@@ -37,6 +38,7 @@ _ARCHITECTURES: dict[str, type[Network]] = {
     "dfn": DFN,
     "enet": ENet,
     "fanet": FANet,
+    "fanet_feedback": FANetFeedback,
     "fcn16s": FCN16s,
     "fcn32s": FCN32s,
     "fcn8s": FCN8s,

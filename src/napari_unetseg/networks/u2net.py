@@ -6,11 +6,11 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from napari_unetseg.networks.blocks import initialise
 from napari_unetseg.networks.encoders import conv_norm_relu
 from napari_unetseg.networks.network import Heads, Network
+from napari_unetseg.networks.resize import resize
 from napari_unetseg.schema.config import NetworkConfig
 
 FLAT = (1, 2, 4, 8)  # dilations, in the place of poolings
@@ -99,11 +99,11 @@ class U2Net(Network):
         for level, stage in enumerate(self.encoder):
             x = stage(self.pool(x) if level else x)
             skips.append(x)
-        logits = [_enlarge(self.side[-1](skips.pop()), size=size)]
+        logits = [resize(self.side[-1](skips.pop()), size)]
         for stage, side in zip(reversed(self.decoder), reversed(self.side[:-1]), strict=True):
             skip = skips.pop()
-            x = stage(torch.cat([_enlarge(x, size=skip.shape[2:]), skip], dim=1))
-            logits.append(_enlarge(side(x), size=size))
+            x = stage(torch.cat([resize(x, skip.shape[2:]), skip], dim=1))
+            logits.append(resize(side(x), size))
         logits.reverse()
         return Heads(self.fuse(torch.cat(logits, dim=1)), deep=tuple(logits))
 
@@ -154,7 +154,7 @@ class ResidualU(nn.Module):
         x = self.down[-1](x)
         for layer in reversed(self.up):
             skip = skips.pop()
-            x = layer(torch.cat([_enlarge(x, size=skip.shape[2:]), skip], dim=1))
+            x = layer(torch.cat([resize(x, skip.shape[2:]), skip], dim=1))
         return x + first
 
 
@@ -165,9 +165,3 @@ def _stage(inputs: int, stage: _Stage, *, config: NetworkConfig) -> ResidualU:
 
 def _channels(quarters: int, *, config: NetworkConfig) -> int:
     return max(1, config.width * quarters // 4)
-
-
-def _enlarge(x: Tensor, *, size: tuple[int, ...]) -> Tensor:
-    if x.shape[2:] == size:
-        return x
-    return interpolate(x, size=list(size), mode="bilinear", align_corners=False)
