@@ -56,6 +56,14 @@ class FANetFeedback(Network):
     """
 
     summary: ClassVar[str] = "A U-Net that looks again, with the mask it has found before."
+    idea: ClassVar[str] = (
+        "People look twice. The mask that the network has found goes back in, at every stage: features inside it and "
+        "features of everything are joined, so that the next pass mends the mask rather than begins anew. The first "
+        "mask is that of the bright pixels."
+    )
+    suits: ClassVar[str] = (
+        "Masks of a few large regions in medical images, which it was made for. Each pass costs as much as the first."
+    )
     reference: ClassVar[str] = "Tomar et al. 2022, arXiv:2103.17235"
     Settings: ClassVar[type[Config]] = FANetFeedbackSettings
     published_width: ClassVar[int] = 32
