@@ -89,9 +89,9 @@ class _Trace(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         inputs = [one for one in _tensors(args) if self.sources(one)]
-        if not inputs:
-            return result
         name = func.overloadpacket.__name__
+        if not inputs or name == "gt":  # a mask is no map: what it is made of is not followed further
+            return result
         first = result[0] if isinstance(result, tuple | list) else result
         if isinstance(result, list):  # views, such as chunks
             for one in result:

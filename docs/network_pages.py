@@ -159,11 +159,11 @@ def settings(name: str) -> str:
     """Return the table of what it can be set to, besides the width."""
     kind = registry.kind_of(name)
     shared, own = NetworkConfig.model_json_schema()["properties"], kind.Settings.model_json_schema()["properties"]
-    rows = [_setting(f"network.{key}", shared[key]) for key in sorted(kind.takes)]
-    rows += [_setting(f"network.settings.{key}", own[key]) for key in own]
+    rows = [_setting(key, shared[key]) for key in sorted(kind.takes)]
+    rows += [_setting(key, own[key]) for key in own]
     if not rows:
         return "## Settings\n\nNone but its width."
-    return "## Settings\n\nOf a recipe file, besides `network.width`.\n\n" + _table(
+    return "## Settings\n\nBesides `--width`; for `--set`, and for `[network]` of a recipe.\n\n" + _table(
         [("setting", "default", "values", "what it does"), *rows]
     )
 
@@ -184,8 +184,8 @@ def training(name: str) -> str:
     own = registry.kind_of(name).Settings.model_json_schema()["properties"]
     if own:
         key, schema = next(iter(own.items()))
-        recipe = f'[network]\narchitecture = "{name}"\n\n[network.settings]\n{key} = {json.dumps(schema["default"])}'
-        text += f"\n\nSettings go into a recipe, given with `--recipe FILE.toml`:\n\n```toml\n{recipe}\n```"
+        value = schema["default"] if isinstance(schema["default"], str) else json.dumps(schema["default"])
+        text += f"\n\nA setting goes behind it as `--set {key}={value}`, or into `[network.settings]` of a recipe."
     return f"{text}\n\nIn napari: *Network and loss* in the Train dock."
 
 
@@ -254,8 +254,9 @@ def _picture(name: str) -> str:
     from network_graph import graph_of  # here: the tests of the pages draw nothing
     from network_picture import draw
 
+    settings = {"passes": 1} if "passes" in registry.kind_of(name).Settings.model_fields else {}  # more look alike
     with torch.device("meta"):
-        return draw(graph_of(registry.build(NetworkConfig(architecture=name))))
+        return draw(graph_of(registry.build(NetworkConfig(architecture=name, settings=settings))))
 
 
 if __name__ == "__main__":
