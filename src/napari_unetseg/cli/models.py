@@ -104,6 +104,7 @@ def networks(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.table import table
         from napari_unetseg.networks import registry
+        from napari_unetseg.schema.words import blended
 
         entries = registry.describe()
         rows = [
@@ -111,7 +112,7 @@ def networks(as_json: JsonFlag = False, verbose: VerboseFlag = False) -> None:
                 entry["name"],
                 entry["parameters"],
                 ", ".join(f"{ndim}D" for ndim in entry["dimensions"]),
-                "exact" if entry["is_tile_exact"] else "none",
+                "exact" if entry["is_tile_exact"] else blended(entry["seam_error"]),
                 entry["summary"],
             )
             for entry in entries

@@ -106,6 +106,7 @@ def _describe(name: str, kind: type[Network]) -> dict[str, Any]:
         "published_parameters": _parameters(NetworkConfig(architecture=name, width=kind.published_width)),
         "dimensions": list(kind.dimensions),
         "is_tile_exact": kind.is_tile_exact,
+        "seam_error": kind.seam_error,
         "output_stride": kind.output_stride,
         "least_batch": kind.least_batch,
         "settings": sorted(kind.takes) + list(kind.Settings.model_fields),
