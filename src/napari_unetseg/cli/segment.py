@@ -44,7 +44,10 @@ def segment(
     ] = "auto",
     tile: Annotated[
         int | None,
-        typer.Option(help="Tile edge in pixels; chosen from memory if not given. Results do not depend on it."),
+        typer.Option(
+            help="Tile edge in pixels; chosen from memory if not given. Results do not depend on it, but a little with "
+            "networks whose tiles are blended (see 'models networks')."
+        ),
     ] = None,
     memory: MemoryOption = None,
     threshold: Annotated[
