@@ -70,7 +70,8 @@ def fit(
         partial(_longest_window, axis, n, margin=m, lattice=lattice)
         for axis, (n, m) in enumerate(zip(shape, margin, strict=True))
     ]
-    smallest: int = math.prod(side(count=-(-n // d)) for side, n, d in zip(sides, shape, lattice.divisor, strict=True))
+    most = [-(-n // grain) for n, grain in zip(shape, lattice.grain, strict=True)]
+    smallest: int = math.prod(side(count=count) for side, count in zip(sides, most, strict=True))
     if smallest > pixels:
         raise InputError(
             f"the smallest block with its context has {smallest} pixels, memory allows {pixels}; "
@@ -78,7 +79,10 @@ def fit(
         )
     counts = [1] * len(shape)
     while math.prod(side(count=count) for side, count in zip(sides, counts, strict=True)) > pixels:
-        edges = [n / count / d for n, count, d in zip(shape, counts, lattice.divisor, strict=True)]
+        edges = [
+            n / count / d if count < limit else 0
+            for n, count, limit, d in zip(shape, counts, most, lattice.divisor, strict=True)
+        ]
         counts[edges.index(max(edges))] += 1
     return cut(shape, counts=tuple(counts), margin=margin, lattice=lattice)
 

@@ -30,6 +30,11 @@ class Lattice:
             return (2 * self.blend.step,) * len(self.divisor)
         return tuple(-(-halo // step) * step for halo, step in zip(self.halo, self.divisor, strict=True))
 
+    @property
+    def grain(self) -> tuple[int, ...]:
+        """The smallest parts that an image is worth being cut into."""
+        return self.divisor if self.blend is None else (self.blend.overlap,) * len(self.divisor)
+
     def window(self, wanted: tuple[slice, ...], *, shape: tuple[int, ...]) -> tuple[slice, ...]:
         """Return the part of an image of `shape` that must be there to predict a part of it.
 

@@ -22,8 +22,8 @@ EDGE = {2: 512, 3: 128}
 """Of a blended tile, unless told otherwise, in px; at least four times what offsets are multiples of."""
 OVERLAP = 1 / 8
 """Of that edge (`benchmarks/seams.py`)."""
-PARTS = 8
-"""A tile is not advised to be so many times smaller."""
+TRIED = 8
+"""Parts of an edge that is too large: the tile that is advised has the most of them that fit."""
 
 
 def lattice_of(network: Network, *, tile: int | None = None) -> Lattice:
@@ -89,8 +89,8 @@ def too_large(
     multiple, edge = max(network.divisor), blend_of(network, tile=tiling.tile).edge
     what = f"{name}: a tile of {edge} px in the network '{network.config.architecture}', with what is around it, needs"
     remedy = "give more memory, or take another network"
-    smaller = -(-max(2 * multiple, edge // PARTS) // multiple) * multiple
-    for candidate in range(edge - multiple, smaller - 1, -multiple):
+    for part in range(TRIED - 1, 0, -1):
+        candidate = edge * part // TRIED // multiple * multiple
         try:
             attempt(candidate)
         except InputError:
