@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import mosaic
+from datasets import labelled_mosaic
 from report import RESULTS, publish
 
 from napari_unetseg.images import blend, normalize
@@ -47,11 +47,11 @@ def main() -> None:
     options = parser.parse_args()
     file = RESULTS / "seams.json"
     kept = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
-    raw = mosaic(options.data, edge=options.edge)
+    raw, truth = labelled_mosaic(options.data, edge=options.edge)
     for name in options.only:
         path = options.models / f"{name}.safetensors"
         if path.exists():
-            rows = _rows(load_model(path), raw)
+            rows = _rows(load_model(path), raw, truth)
             kept = sorted([row for row in kept if row["network"] != name] + rows, key=lambda row: row["network"])
             publish("seams", kept, data=options.data, edge=options.edge)
     missing = [name for name in options.only if not (options.models / f"{name}.safetensors").exists()]
@@ -59,28 +59,30 @@ def main() -> None:
         print("no model yet: " + ", ".join(missing))
 
 
-def _rows(model: Model, raw: np.ndarray) -> list[dict[str, Any]]:
+def _rows(model: Model, raw: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:
     """Compare all tiles of a network with the pass over everything."""
     image = np.repeat(raw[None], model.card.network.in_channels, axis=0)
     image = normalize.apply(image, stretch=normalize.measure([image], config=model.card.normalization))
     tiling = TilingConfig(tile=_tile_over(image.shape[1:], model), precision="float32", device="cpu")
     predictor = Predictor(model.network, target=model.card.target, tiling=tiling)
     whole, seconds = _timed(predictor, image, predictor.plan(image.shape[1:]))
-    usual, rows = lattice_of(model.network).blend, []
+    usual = lattice_of(model.network).blend
+    name = model.card.network.architecture
+    rows = [{"network": name, "tiles": "whole", **_compared(whole, whole, truth, model), "time / whole": 1.0}]
     for edge in EDGES:
         plans = {"side by side": _side_by_side(image.shape[1:], edge=edge)}
         for share in SHARES:
-            tiles = Blend(edge, edge // share)
-            plans[f"overlap {edge // share}"] = blend.plan(image.shape[1:], blend=tiles, divisor=model.network.divisor)
-        for name, plan in plans.items():
+            pair = Blend(edge, edge // share)
+            plans[f"overlap {edge // share}"] = blend.plan(image.shape[1:], blend=pair, divisor=model.network.divisor)
+        for tiles, plan in plans.items():
             maps, taken = _timed(predictor, image, plan)
             rows.append(
                 {
-                    "network": model.card.network.architecture,
+                    "network": name,
                     "tile": edge,
-                    "tiles": name,
+                    "tiles": tiles,
                     "default": plan.overlap > 0 and Blend(edge, plan.overlap) == usual,
-                    **_compared(maps, whole, model),
+                    **_compared(maps, whole, truth, model),
                     "time / whole": taken / seconds,
                 }
             )
@@ -110,8 +112,11 @@ def _timed(predictor: Predictor, image: np.ndarray, plan: TilePlan) -> tuple[np.
     return maps, time.process_time() - began
 
 
-def _compared(maps: np.ndarray, whole: np.ndarray, model: Model) -> dict[str, float]:
-    """Return how far maps are from those of one pass, in probabilities, classes and objects."""
+def _compared(maps: np.ndarray, whole: np.ndarray, truth: np.ndarray, model: Model) -> dict[str, float]:
+    """Return how far maps are from those of one pass, in probabilities, classes and objects, and from the truth.
+
+    A network that has seen small patches alone may be better in tiles than in one pass.
+    """
     classes = model.card.target.class_count
     labels, reference = (
         decode(np.ascontiguousarray(one), config=model.card.decoding, target=model.card.target) for one in (maps, whole)
@@ -119,8 +124,13 @@ def _compared(maps: np.ndarray, whole: np.ndarray, model: Model) -> dict[str, fl
     return {
         "probability": float(np.abs(maps[0] - whole[0]).mean()),
         "pixels": float((maps[:classes].argmax(axis=0) != whole[:classes].argmax(axis=0)).mean()),
-        "AP@0.5": float(metrics.summarize([metrics.score(labels, reference)])["ap"]["0.50"]),
+        "AP@0.5": _precision(labels, reference),
+        "AP@0.5 against truth": _precision(labels, truth),
     }
+
+
+def _precision(labels: np.ndarray, truth: np.ndarray) -> float:
+    return float(metrics.summarize([metrics.score(labels, truth)])["ap"]["0.50"])
 
 
 if __name__ == "__main__":
