@@ -49,11 +49,12 @@ class U2Net(Network):
               En6 -------------- side 6
     ```
 
-    It takes images of any size, and looks at all of an image of usual size: no tiles.
+    It takes images of any size, and looks at all of an image of usual size: tiles are blended.
     """
 
-    summary: ClassVar[str] = "A U-Net of U-Nets: much context, no tiles."
+    summary: ClassVar[str] = "A U-Net of U-Nets: much context."
     reference: ClassVar[str] = "Qin et al. 2020, arXiv:2005.09007"
+    seam_error = 0.041  # benchmarks/seams.py
     _down: ClassVar[tuple[_Stage, ...]] = _DOWN
     _up: ClassVar[tuple[_Stage, ...]] = _UP
 
@@ -102,7 +103,8 @@ class U2Net(Network):
 class U2NetLite(U2Net):
     """The same with all stages of one width (U2-Net-dagger of the paper: 1.1 instead of 44 million parameters)."""
 
-    summary: ClassVar[str] = "U2-Net with a fortieth of its parameters: much context, no tiles."
+    summary: ClassVar[str] = "U2-Net with a fortieth of its parameters: much context."
+    seam_error = None
     _down: ClassVar[tuple[_Stage, ...]] = tuple(stage._replace(middle=1, outputs=4) for stage in _DOWN)
     _up: ClassVar[tuple[_Stage, ...]] = tuple(stage._replace(middle=1, outputs=4) for stage in _UP)
 
