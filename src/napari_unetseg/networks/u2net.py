@@ -54,7 +54,7 @@ class U2Net(Network):
 
     summary: ClassVar[str] = "A U-Net of U-Nets: much context."
     reference: ClassVar[str] = "Qin et al. 2020, arXiv:2005.09007"
-    seam_error = 0.041  # benchmarks/seams.py
+    seam_error: float | None = 0.041  # benchmarks/seams.py
     _down: ClassVar[tuple[_Stage, ...]] = _DOWN
     _up: ClassVar[tuple[_Stage, ...]] = _UP
 
