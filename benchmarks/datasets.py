@@ -41,20 +41,30 @@ def halved(sample: Sample) -> Sample:
 
 def mosaic(name: str, *, edge: int) -> np.ndarray:
     """Return a square of validation images, turned and mirrored at random, in grey and on one scale of intensity."""
+    return labelled_mosaic(name, edge=edge)[0]
+
+
+def labelled_mosaic(name: str, *, edge: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return that square and its labels; objects are cut where images meet."""
     rng = np.random.default_rng(0)
-    images = [sample.image.mean(axis=0) for sample in samples(name, "val")]
+    held = samples(name, "val")
+    images = [sample.image.mean(axis=0) for sample in held]
     images = [np.uint16(60000 * (one - one.min()) / max(1e-9, np.ptp(one))) for one in images]
-    mosaic = np.zeros((edge, edge), np.uint16)
+    mosaic, labels = np.zeros((edge, edge), np.uint16), np.zeros((edge, edge), np.uint32)
     row = 0
     while row < edge:
         column, height = 0, 256
         while column < edge:
-            tile = np.rot90(images[rng.integers(len(images))], rng.integers(4))[:height]
-            part = mosaic[row : row + height, column : column + tile.shape[1]]
-            part[: len(tile)] = tile[: len(part), : part.shape[1]]
+            number, turns = rng.integers(len(images)), rng.integers(4)
+            tile, truth = (np.rot90(one, turns)[:height] for one in (images[number], held[number].labels))
+            place = slice(row, row + len(tile)), slice(column, column + tile.shape[1])
+            part = mosaic[place]
+            part[:] = tile[: len(part), : part.shape[1]]
+            truth = truth[: len(part), : part.shape[1]]
+            labels[place] = np.where(truth > 0, truth + labels.max(), 0)
             column += tile.shape[1]
         row += height
-    return mosaic
+    return mosaic, labels
 
 
 def _sample(folder: Path, row: dict[str, str]) -> Sample:

@@ -21,7 +21,7 @@ from napari_unetseg.networks import registry
 from napari_unetseg.networks.cost import macs_per_pixel, size_of
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.config import NetworkConfig
-from napari_unetseg.schema.words import counted
+from napari_unetseg.schema.words import blended, counted
 
 DOCS = Path(__file__).resolve().parent
 PAGES, PICTURES = DOCS / "networks", DOCS / "images" / "networks"
@@ -74,7 +74,8 @@ images. Without a reason for another take `unet`. `napari-unetseg compare` tells
 
 Parameters for one channel and four maps, at the width that training takes by default ({NetworkConfig().width};
 `--width` sets it). Tiles: *exact* means that an image of any size gives the same result in tiles as in one piece; the
-others look at the image as a whole, which must fit into memory. Stride: pixels of the image for one of the last map.
+others look at an image as a whole, and tiles of a large one are blended (in brackets: pixels that get another class by
+it, measured by `benchmarks/seams.py`). Stride: pixels of the image for one of the last map.
 
 ## Compared
 
@@ -109,7 +110,7 @@ def plain_facts(kind: type[Network]) -> dict[str, str]:
         "Images": " and ".join(f"{ndim}D" for ndim in kind.dimensions),
         "Tiles": "exact: the same result as in one piece"
         if kind.is_tile_exact
-        else "none: it looks at the image as a whole, which must fit into memory",
+        else f"{blended(kind.seam_error)}: it looks at the image as a whole; of a large one it gets tiles",
         "Pixels of the image for one of the last map": str(kind.output_stride),
         "Patches a training step needs": f"{kind.least_batch} or more",
     }
@@ -237,7 +238,7 @@ def _overview(entries: list[dict[str, Any]]) -> str:
             entry["summary"],
             f"{entry['parameters']:,}",
             " and ".join(f"{ndim}D" for ndim in entry["dimensions"]),
-            "exact" if entry["is_tile_exact"] else "none",
+            "exact" if entry["is_tile_exact"] else blended(entry["seam_error"]),
             str(entry["output_stride"]),
         )
         for entry in entries

@@ -60,4 +60,7 @@ def test_what_is_no_model_is_not_imported(run):
 def test_networks_are_listed(run):
     names = [entry["name"] for entry in run("models", "networks", "--json").json["networks"]]
     assert "unet" in names
-    assert "unet" in run("models", "networks").out
+    lines = run("models", "networks").out.splitlines()
+    tiles = {name: next(line for line in lines if line.startswith(f"{name} ")) for name in ("unet", "gcn")}
+    assert " exact " in tiles["unet"]
+    assert " blended " in tiles["gcn"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,20 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_unetseg.images.blocks import Block, cut, fit, within
+from napari_unetseg.images.lattice import Lattice
 from napari_unetseg.schema.errors import InputError
 
-CONTEXT = {"margin": (16, 16), "halo": (8, 8), "divisor": (8, 8)}
+
+def context_of(*, margin: tuple[int, ...], halo: tuple[int, ...], divisor: tuple[int, ...]) -> dict[str, Any]:
+    return {"margin": margin, "lattice": Lattice(divisor=divisor, halo=halo)}
+
+
+CONTEXT = context_of(margin=(16, 16), halo=(8, 8), divisor=(8, 8))
 
 
 @st.composite
-def frames(draw: st.DrawFn, *, largest: int = 60) -> tuple[tuple[int, ...], dict[str, tuple[int, ...]]]:
+def frames(draw: st.DrawFn, *, largest: int = 60) -> tuple[tuple[int, ...], dict[str, Any]]:
     """The shape of a frame and its context, in 1 to 3 dimensions."""
     axes = draw(st.integers(1, 3))
 
     def numbers(low: int, high: int) -> tuple[int, ...]:
         return tuple(draw(st.lists(st.integers(low, high), min_size=axes, max_size=axes)))
 
-    context = {"margin": numbers(0, 20), "halo": numbers(0, 20), "divisor": numbers(1, 9)}
+    context = context_of(margin=numbers(0, 20), halo=numbers(0, 20), divisor=numbers(1, 9))
     return numbers(1, largest), context
 
 
@@ -50,8 +57,8 @@ def test_cores_partition_the_frame_and_the_rest_surrounds_them(frame, counts) ->
     for block in blocks:
         written[block.core] += 1
         for axis, length in enumerate(shape):
-            divisor = context["divisor"][axis]
-            margin, halo = (_round_up(context[name][axis], divisor) for name in ("margin", "halo"))
+            divisor = context["lattice"].divisor[axis]
+            margin, halo = (_round_up(n, divisor) for n in (context["margin"][axis], context["lattice"].halo[axis]))
             core, seen, window = block.core[axis], block.seen[axis], block.window[axis]
             assert (seen.start, seen.stop) == (max(core.start - margin, 0), min(core.stop + margin, length))
             assert (window.start, window.stop) == (max(seen.start - halo, 0), min(seen.stop + halo, length))
@@ -72,11 +79,12 @@ def test_no_more_blocks_than_asked_for_and_all_of_one_edge(frame, counts) -> Non
         edges = {block.core[axis].stop - block.core[axis].start for block in blocks if block.core[axis].stop < length}
         assert len(starts) <= counts[axis]
         assert len(edges) <= 1
-        assert all(edge < math.ceil(length / counts[axis]) + context["divisor"][axis] for edge in edges)
+        assert all(edge < math.ceil(length / counts[axis]) + context["lattice"].divisor[axis] for edge in edges)
 
 
 def test_blocks_worked_out_by_hand() -> None:
-    blocks = cut((45,), counts=(2,), margin=(5,), halo=(3,), divisor=(4,))  # 45 / 2 -> 24; margin 5 -> 8; halo 3 -> 4
+    context = context_of(margin=(5,), halo=(3,), divisor=(4,))
+    blocks = cut((45,), counts=(2,), **context)  # 45 / 2 -> 24; margin 5 -> 8; halo 3 -> 4
     assert blocks == (
         Block((slice(0, 24),), (slice(0, 32),), (slice(0, 36),)),
         Block((slice(24, 45),), (slice(16, 45),), (slice(12, 45),)),
@@ -84,7 +92,7 @@ def test_blocks_worked_out_by_hand() -> None:
 
 
 def test_axes_are_cut_apart_in_c_order() -> None:
-    blocks = cut((40, 16, 24), counts=(2, 1, 3), margin=(0,) * 3, halo=(0,) * 3, divisor=(8,) * 3)
+    blocks = cut((40, 16, 24), counts=(2, 1, 3), **context_of(margin=(0,) * 3, halo=(0,) * 3, divisor=(8,) * 3))
     assert [_spans(block.core) for block in blocks] == [
         [z, (0, 16), x] for z in ((0, 24), (24, 40)) for x in ((0, 8), (8, 16), (16, 24))
     ]
@@ -131,13 +139,13 @@ def test_one_pixel_less_than_the_frame_takes_two_blocks() -> None:
 
 
 def test_the_longest_edge_is_cut_first() -> None:
-    free = {"margin": (0, 0), "halo": (0, 0)}
-    blocks = fit((40, 400), pixels=40 * 100, divisor=(4, 4), **free)
+    free, steep = (context_of(margin=(0, 0), halo=(0, 0), divisor=divisor) for divisor in ((4, 4), (16, 8)))
+    blocks = fit((40, 400), pixels=40 * 100, **free)
     assert [_spans(block.core) for block in blocks] == [[(0, 40), (x, x + 100)] for x in range(0, 400, 100)]
-    blocks = fit((400, 40), pixels=100 * 40, divisor=(4, 4), **free)
+    blocks = fit((400, 40), pixels=100 * 40, **free)
     assert [_spans(block.core) for block in blocks] == [[(y, y + 100), (0, 40)] for y in range(0, 400, 100)]
     # 96 planes are 6 steps of the network, 80 rows are 10: the rows are cut
-    blocks = fit((96, 80), pixels=96 * 40, divisor=(16, 8), **free)
+    blocks = fit((96, 80), pixels=96 * 40, **steep)
     assert [_spans(block.core) for block in blocks] == [[(0, 96), (0, 40)], [(0, 96), (40, 80)]]
 
 
@@ -157,7 +165,7 @@ def test_all_windows_fit_the_budget_or_it_is_an_error(frame, pixels) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 90), st.integers(0, 20), st.integers(0, 20), st.integers(1, 9), st.integers(1, 120))
 def test_a_line_is_cut_into_the_fewest_blocks_that_fit(length, margin, halo, divisor, pixels) -> None:
-    context = {"margin": (margin,), "halo": (halo,), "divisor": (divisor,)}
+    context = context_of(margin=(margin,), halo=(halo,), divisor=(divisor,))
     every = [cut((length,), counts=(count,), **context) for count in range(1, length + 1)]
     fitting = [len(blocks) for blocks in every if max(map(_pixels, blocks)) <= pixels]
     if fitting:
@@ -186,5 +194,5 @@ def test_a_budget_below_the_context_is_an_error_that_names_both() -> None:
 def test_a_budget_that_is_too_small_for_a_large_volume_is_refused_at_once() -> None:
     began = time.perf_counter()
     with pytest.raises(InputError, match="smallest block"):
-        fit((2048,) * 3, margin=(32,) * 3, halo=(24,) * 3, divisor=(8,) * 3, pixels=10)
+        fit((2048,) * 3, **context_of(margin=(32,) * 3, halo=(24,) * 3, divisor=(8,) * 3), pixels=10)
     assert time.perf_counter() - began < 5  # it took hours

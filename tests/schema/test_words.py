@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_unetseg.schema.words import counted, decimal, duration
+from napari_unetseg.schema.words import blended, counted, decimal, duration, percent
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,9 @@ def test_durations_are_as_people_say_them(seconds: float, text: str) -> None:
 )
 def test_small_numbers_keep_their_digits(value: float, text: str) -> None:
     assert decimal(value) == text
+
+
+def test_blended_tiles_say_what_they_change_where_that_is_known() -> None:
+    assert blended(None) == "blended"
+    assert blended(0.00234) == "blended (0.23 %)"
+    assert percent(0.0142) == "1.4 %"

@@ -130,40 +130,6 @@ def test_out_of_memory_to_the_end_is_one_clear_error() -> None:
         drain(predictor, image_of(40, 40))
 
 
-class Averaging(Network):
-    """A network that looks at the mean of its whole input, so that tiles change what it gives."""
-
-    divisor, halo = (4, 4), (0, 0)
-
-    def __init__(self, config: NetworkConfig) -> None:
-        super().__init__(config)
-        self.head = torch.nn.Conv2d(config.in_channels, config.out_channels, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(x + x.mean(dim=(2, 3), keepdim=True))
-
-
-def test_a_network_that_is_not_tile_exact_gets_the_whole_image() -> None:
-    torch.manual_seed(0)
-    network, image = Averaging(NetworkConfig(out_channels=4)), image_of(520, 9)  # longer than a tile on the CPU
-    image[:, :260] += 3
-    with torch.inference_mode():
-        padded = torch.from_numpy(np.pad(image, [(0, 0), (0, 0), (0, 3)], mode="reflect")[None])
-        expected = network(padded)[0, :3, :, :9].softmax(dim=0)
-    np.testing.assert_allclose(predict(network, image)[:3], expected, atol=1e-5)
-    np.testing.assert_allclose(predict(network, image, tile=524)[:3], expected, atol=1e-5)
-    with pytest.raises(InputError, match="needs an image at once"):
-        predict(network, image, tile=512)
-
-
-def test_out_of_memory_never_cuts_an_image_that_must_stay_whole() -> None:
-    network = Averaging(NetworkConfig(out_channels=4))
-    predictor = Predictor(network, target=TARGET, tiling=TilingConfig(device="cpu"))
-    predictor._network.forward_cropped = limited(predictor._network, pixels=1000)
-    with pytest.raises(JobError, match="needs at once"):
-        drain(predictor, image_of(40, 40))
-
-
 def test_other_failures_are_raised_once_and_not_retried() -> None:
     calls = []
 

@@ -18,7 +18,7 @@ from napari_unetseg.tasks import segment
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
-from napari_unetseg.tasks.scaled import ScaledPredictor, factor_of, halo_of, plan_block, sized
+from napari_unetseg.tasks.scaled import ScaledPredictor, factor_of, lattice_in, plan_block, sized
 
 
 def model_of(diameter: float | None, **options: int) -> Model:
@@ -28,7 +28,7 @@ def model_of(diameter: float | None, **options: int) -> Model:
 
 def predictor_of(network, *, factor: float, tile: int | None = 16) -> ScaledPredictor:
     tiling = TilingConfig(device="cpu", precision="float32", tile=tile)
-    return ScaledPredictor(Predictor(network, target=TARGET, tiling=tiling), network=network, factor=factor)
+    return ScaledPredictor(Predictor(network, target=TARGET, tiling=tiling), factor=factor)
 
 
 @pytest.mark.parametrize("factor", [0.2, 0.63, 1.9])
@@ -49,8 +49,8 @@ def test_blocks_give_the_maps_of_the_whole(factor: float, shape: tuple[int, ...]
     network, image = make_network(ndim=len(shape), depth=1), image_of(*shape)
     predictor = predictor_of(network, factor=factor, tile=None)
     whole = finish(predictor.predict(image))
-    context = {"margin": (4,) * len(shape), "halo": halo_of(network, factor=factor), "divisor": network.divisor}
-    blocks = cut(shape, counts=(3,) * len(shape), **context)
+    lattice = lattice_in(predictor.lattice, factor=factor)
+    blocks = cut(shape, counts=(3,) * len(shape), margin=(4,) * len(shape), lattice=lattice)
     assert any(block.window != block.seen for block in blocks)
     for block in blocks:
         plan = plan_block(predictor, block, frame=shape, budget=None)

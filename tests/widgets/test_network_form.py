@@ -33,7 +33,9 @@ def test_a_change_is_told_once(qtbot) -> None:
 
 
 def test_the_words_tell_size_and_dimensions() -> None:
+    assert "large ones in tiles, blended" in about(NetworkConfig(architecture="gcn"))
     text = about(NetworkConfig())
+    assert "blended" not in text
     assert "2D and 3D" in text
     assert "1,942,340 parameters" in text
     assert "MiB for a million pixels" in text

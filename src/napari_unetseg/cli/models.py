@@ -129,6 +129,7 @@ def networks(
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.table import table
         from napari_unetseg.networks import registry
+        from napari_unetseg.schema.words import blended
 
         if name is not None:
             entry = registry.describe_one(name)
@@ -141,7 +142,7 @@ def networks(
                 entry["name"],
                 entry["parameters"],
                 ", ".join(f"{ndim}D" for ndim in entry["dimensions"]),
-                "exact" if entry["is_tile_exact"] else "none",
+                "exact" if entry["is_tile_exact"] else blended(entry["seam_error"]),
                 entry["summary"],
             )
             for entry in entries

@@ -44,7 +44,10 @@ def segment(
     ] = "auto",
     tile: Annotated[
         int | None,
-        typer.Option(help="Tile edge in pixels; chosen from memory if not given. Results do not depend on it."),
+        typer.Option(
+            help="Tile edge in pixels; chosen from memory if not given. Results do not depend on it, but a little with "
+            "networks whose tiles are blended (see 'models networks')."
+        ),
     ] = None,
     memory: MemoryOption = None,
     threshold: Annotated[
@@ -145,10 +148,10 @@ def segment(
         budget = None if memory is None else bytes_of(memory)
         paths = find_images(inputs)
 
-        from napari_unetseg.images.tiles import check_tile
         from napari_unetseg.tasks.batch import segment_files
         from napari_unetseg.tasks.cluster import check_address
         from napari_unetseg.tasks.device import choose_device
+        from napari_unetseg.tasks.lattice import lattice_of
         from napari_unetseg.tasks.model import load_model
         from napari_unetseg.tasks.scaled import check_diameter
 
@@ -156,7 +159,7 @@ def segment(
             check_address(cluster)
         choose_device(tiling.device)
         loaded = load_model(model)
-        check_tile(tile, divisor=loaded.network.divisor)
+        lattice_of(loaded.network, tile=tile)
         changes = {
             "threshold": threshold,
             "seed_threshold": seed_threshold,

@@ -7,7 +7,7 @@
 |  |  +---------------+  |  |     core   = what the block writes; the cores partition the frame
 |  |  |     core      |  |  |
 |  |  +---------------+  |  |     all sides lie on multiples of the divisor, or at the end of the frame
-|  +---------------------+  |
+|  +---------------------+  |     (of blended tiles the window begins where a tile does)
 +---------------------------+
 """
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
+from napari_unetseg.images.lattice import Lattice
 from napari_unetseg.schema.errors import InputError
 
 
@@ -44,13 +45,12 @@ def cut(
     *,
     counts: tuple[int, ...],
     margin: tuple[int, ...],
-    halo: tuple[int, ...],
-    divisor: tuple[int, ...],
+    lattice: Lattice,
 ) -> tuple[Block, ...]:
     """Cut a frame into about `counts` blocks along each axis, in C order; all arguments hold one number per axis."""
     rows = [
-        _cut_axis(n, count=c, margin=_round_up(m, d), halo=_round_up(h, d), divisor=d)
-        for n, c, m, h, d in zip(shape, counts, margin, halo, divisor, strict=True)
+        _cut_axis(axis, n, count=c, margin=m, lattice=lattice)
+        for axis, (n, c, m) in enumerate(zip(shape, counts, margin, strict=True))
     ]
     return tuple(Block(*(tuple(sides) for sides in zip(*parts, strict=True))) for parts in product(*rows))
 
@@ -59,8 +59,7 @@ def fit(
     shape: tuple[int, ...],
     *,
     margin: tuple[int, ...],
-    halo: tuple[int, ...],
-    divisor: tuple[int, ...],
+    lattice: Lattice,
     pixels: int,
 ) -> tuple[Block, ...]:
     """Cut a frame into few blocks whose windows have `pixels` pixels at most; the longest edge is cut first.
@@ -68,10 +67,11 @@ def fit(
     Raises `InputError` where context alone takes more than that.
     """
     sides = [
-        partial(_longest_window, n, margin=_round_up(m, d), halo=_round_up(h, d), divisor=d)
-        for n, m, h, d in zip(shape, margin, halo, divisor, strict=True)
+        partial(_longest_window, axis, n, margin=m, lattice=lattice)
+        for axis, (n, m) in enumerate(zip(shape, margin, strict=True))
     ]
-    smallest: int = math.prod(side(count=-(-n // d)) for side, n, d in zip(sides, shape, divisor, strict=True))
+    most = [-(-n // grain) for n, grain in zip(shape, lattice.grain, strict=True)]
+    smallest: int = math.prod(side(count=count) for side, count in zip(sides, most, strict=True))
     if smallest > pixels:
         raise InputError(
             f"the smallest block with its context has {smallest} pixels, memory allows {pixels}; "
@@ -79,21 +79,27 @@ def fit(
         )
     counts = [1] * len(shape)
     while math.prod(side(count=count) for side, count in zip(sides, counts, strict=True)) > pixels:
-        edges = [n / count / d for n, count, d in zip(shape, counts, divisor, strict=True)]
+        edges = [
+            n / count / d if count < limit else 0
+            for n, count, limit, d in zip(shape, counts, most, lattice.divisor, strict=True)
+        ]
         counts[edges.index(max(edges))] += 1
-    return cut(shape, counts=tuple(counts), margin=margin, halo=halo, divisor=divisor)
+    return cut(shape, counts=tuple(counts), margin=margin, lattice=lattice)
 
 
-def _longest_window(length: int, *, count: int, margin: int, halo: int, divisor: int) -> int:
-    parts = _cut_axis(length, count=count, margin=margin, halo=halo, divisor=divisor)
+def _longest_window(axis: int, length: int, *, count: int, margin: int, lattice: Lattice) -> int:
+    parts = _cut_axis(axis, length, count=count, margin=margin, lattice=lattice)
     return max(int(window.stop - window.start) for _, _, window in parts)
 
 
-def _cut_axis(length: int, *, count: int, margin: int, halo: int, divisor: int) -> list[tuple[slice, slice, slice]]:
-    edge = _round_up(-(-length // count), divisor)
+def _cut_axis(axis: int, length: int, *, count: int, margin: int, lattice: Lattice) -> list[tuple[slice, slice, slice]]:
+    divisor = lattice.divisor[axis]
+    edge, margin = _round_up(-(-length // count), divisor), _round_up(margin, divisor)
     cores = [slice(start, min(start + edge, length)) for start in range(0, length, edge)]
     seen = [_grow(core, margin, length=length) for core in cores]
-    return [(core, part, _grow(part, halo, length=length)) for core, part in zip(cores, seen, strict=True)]
+    return [
+        (core, part, lattice.window_along(axis, part, length=length)) for core, part in zip(cores, seen, strict=True)
+    ]
 
 
 def _grow(side: slice, pixels: int, *, length: int) -> slice:

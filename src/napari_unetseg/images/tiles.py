@@ -28,11 +28,19 @@ class Tile:
 
     read: tuple[slice, ...]
     write: tuple[slice, ...]
+    """What is complete once this tile is done, and was not before."""
+    spread: tuple[slice, ...] | None = None
+    """Where it is blended with its neighbours (`images.blend`); none: it alone gives what it writes."""
+
+    @property
+    def gives(self) -> tuple[slice, ...]:
+        """The part whose values the network is asked for."""
+        return self.spread or self.write
 
     @property
     def halos(self) -> tuple[tuple[int, int], ...]:
-        """Pixels read before and after what is written, per axis."""
-        return tuple((w.start - r.start, r.stop - w.stop) for r, w in zip(self.read, self.write, strict=True))
+        """Pixels read before and after what is given, per axis."""
+        return tuple((g.start - r.start, r.stop - g.stop) for r, g in zip(self.read, self.gives, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ class TilePlan:
     """The part of the image that the tiles write: all of it, or the middle of a window whose rim is context."""
     at_once: int = 1
     """Tiles for which there is memory at the same time."""
+    overlap: int = 0
+    """Pixels over which tiles are blended; 0: they are exact."""
 
     @property
     def written(self) -> tuple[int, ...]:
@@ -76,7 +86,7 @@ def plan(
     _check(shape, tile=tile, halo=halo, divisor=divisor)
     padded = tuple(_round_up(n, d) for n, d in zip(shape, divisor, strict=True))
     inside = inside or tuple(slice(0, n) for n in shape)
-    _check_inside(inside, shape=shape, divisor=divisor)
+    check_inside(inside, shape=shape, divisor=divisor)
     rows = [
         _cut_axis(slice(side.start, end if side.stop == n else side.stop), length=end, tile=t, halo=_round_up(h, d))
         for side, n, end, t, h, d in zip(inside, shape, padded, tile, halo, divisor, strict=True)
@@ -143,6 +153,13 @@ def volume(region: tuple[slice, ...]) -> int:
     return math.prod(part.stop - part.start for part in region)
 
 
+def check_inside(inside: tuple[slice, ...], *, shape: tuple[int, ...], divisor: tuple[int, ...]) -> None:
+    """Refuse a part to write whose sides do not fit the network."""
+    for side, length, step in zip(inside, shape, divisor, strict=True):
+        if not 0 <= side.start < side.stop <= length or side.start % step or (side.stop % step and side.stop < length):
+            raise InputError(f"the part to write must lie on multiples of {divisor} within {shape}, got {inside}")
+
+
 def mirror(positions: npt.NDArray[np.intp], *, length: int) -> npt.NDArray[np.intp]:
     """Return the index in `0..length-1` that each position shows: reflected, the border pixel not doubled."""
     period = max(2 * (length - 1), 1)
@@ -159,12 +176,6 @@ def _cut_axis(side: slice, *, length: int, tile: int, halo: int) -> list[tuple[s
 
 def _round_up(value: int, divisor: int) -> int:
     return -(-value // divisor) * divisor
-
-
-def _check_inside(inside: tuple[slice, ...], *, shape: tuple[int, ...], divisor: tuple[int, ...]) -> None:
-    for side, length, step in zip(inside, shape, divisor, strict=True):
-        if not 0 <= side.start < side.stop <= length or side.start % step or (side.stop % step and side.stop < length):
-            raise InputError(f"the part to write must lie on multiples of {divisor} within {shape}, got {inside}")
 
 
 def _check(shape: tuple[int, ...], **per_axis: tuple[int, ...]) -> None:

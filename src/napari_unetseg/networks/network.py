@@ -66,7 +66,10 @@ class Network(nn.Module):
     halo: tuple[int, ...]
     """Per spatial axis: a multiple of the divisor that covers all a pixel's logits depend on."""
     is_tile_exact: bool = False
-    """Whether tiles read with that halo give the logits of the whole image (in evaluation mode)."""
+    """Whether tiles read with that halo give the logits of the whole image (in evaluation mode); others are blended."""
+    seam_error: float | None = None
+    """Where they are not: the share of pixels that blended tiles of the default size gave another class than the whole
+    image in `benchmarks/seams.py`; none: not measured."""
 
     maps_per_pixel: float
     """Numbers alive per input pixel at the widest point: skips, inputs of the last concatenation, and its result."""

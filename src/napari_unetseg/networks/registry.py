@@ -105,6 +105,7 @@ def describe_one(name: str) -> dict[str, Any]:
         "published_parameters": _parameters(NetworkConfig(architecture=name, width=kind.published_width)),
         "dimensions": list(kind.dimensions),
         "is_tile_exact": kind.is_tile_exact,
+        "seam_error": kind.seam_error,
         "output_stride": kind.output_stride,
         "least_batch": kind.least_batch,
         "settings": describe_settings(kind),

@@ -33,7 +33,7 @@ class ThreeAxes(Network):
         halo = -(-network.halo[0] // z_step) + neighbour
         self.divisor = (divisor, *network.divisor)
         self.halo = (-(-halo // divisor) * divisor, *network.halo)
-        self.is_tile_exact = network.is_tile_exact
+        self.is_tile_exact, self.seam_error = network.is_tile_exact, network.seam_error
         largest = -(-divisor // PARTS) / divisor  # a part of the XY planes, of which there may be as few as the divisor
         self.maps_per_pixel = network.maps_per_pixel * max(largest, z_step / PARTS) + 4 * (
             self.config.in_channels + self.config.out_channels

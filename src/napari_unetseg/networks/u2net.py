@@ -49,19 +49,16 @@ class U2Net(Network):
               En6 -------------- side 6
     ```
 
-    It takes images of any size, and looks at all of an image of usual size: no tiles.
+    It takes images of any size, and looks at all of an image of usual size: tiles are blended.
     """
 
-    summary: ClassVar[str] = "A U-Net of U-Nets: much context, no tiles."
+    summary: ClassVar[str] = "A U-Net of U-Nets: much context."
     idea: ClassVar[str] = (
         "Each stage of a U-Net is a small U-Net itself, whose result is added to what came in. So even the "
         "first stage sees far at full resolution. Every stage of the decoder says what it thinks, and a last "
         "layer weighs what they say."
     )
-    suits: ClassVar[str] = (
-        "For objects of very different sizes, or large ones with fine outlines, in images that fit into "
-        "memory: it has no tiles."
-    )
+    suits: ClassVar[str] = "For objects of very different sizes, or large ones with fine outlines."
     reference: ClassVar[str] = "Qin et al. 2020, arXiv:2005.09007"
     _down: ClassVar[tuple[_Stage, ...]] = _DOWN
     _up: ClassVar[tuple[_Stage, ...]] = _UP
@@ -111,7 +108,7 @@ class U2Net(Network):
 class U2NetLite(U2Net):
     """The same with all stages of one width (U2-Net-dagger of the paper: 1.1 instead of 44 million parameters)."""
 
-    summary: ClassVar[str] = "U2-Net with a fortieth of its parameters: much context, no tiles."
+    summary: ClassVar[str] = "U2-Net with a fortieth of its parameters: much context."
     idea: ClassVar[str] = (
         "U2-Net with few channels in every stage, the same on all resolutions: the form matters more than the width."
     )

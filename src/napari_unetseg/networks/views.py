@@ -33,7 +33,8 @@ class Views(Network):
         assert network.divisor[-2] == network.divisor[-1]
         self.network, self.views, self.classes = network, VIEWS[count], classes
         self.maps_per_pixel = network.maps_per_pixel
-        self.divisor, self.halo, self.is_tile_exact = network.divisor, network.halo, network.is_tile_exact
+        self.divisor, self.halo = network.divisor, network.halo
+        self.is_tile_exact, self.seam_error = network.is_tile_exact, network.seam_error
 
     def forward_cropped(self, x: Tensor, halos: Halos) -> Tensor:
         """Return the logits of `x` without its halos."""

@@ -180,9 +180,14 @@ class AugmentationConfig(Config):
 
 
 class TilingConfig(Config):
-    """How an image is cut for the network; labels do not depend on it."""
+    """How an image is cut for the network; labels depend on it only where tiles are blended."""
 
-    tile: int | None = Field(None, ge=16, le=16384, description="Edge of a tile (px); none: chosen from memory.")
+    tile: int | None = Field(
+        None,
+        ge=16,
+        le=16384,
+        description="Edge of a tile (px); none: chosen from memory, or for networks with blended tiles 512.",
+    )
     batch: int = Field(1, ge=1, le=256, description="Tiles per forward pass.")
     device: str = Field(
         "auto", pattern=r"^(auto|cpu|mps(:0)?|cuda(:\d{1,2})?)$", description="'auto', 'cpu', 'cuda', 'cuda:1', 'mps'."

@@ -18,6 +18,16 @@ def decimal(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
+def percent(share: float) -> str:
+    """Return a share of few: "0.23 %", "1.4 %"."""
+    return f"{100 * share:.2g} %"
+
+
+def blended(seam_error: float | None) -> str:
+    """Name tiles that are blended, with the share of pixels in which that was seen: "blended (0.23 %)"."""
+    return "blended" if seam_error is None else f"blended ({percent(seam_error)})"
+
+
 def duration(seconds: float) -> str:
     """Return `seconds` as people say them: 0.4 s, 5 s, 45 s, 3 min 20 s, 2 h 05 min."""
     seconds = max(0.0, seconds)

@@ -228,6 +228,7 @@ def _open(order: _Order) -> tuple[Job, Work, Layout, Contrast]:
         memory=order.memory,
         counts=order.blocks,
         diameter=work.diameter,
+        tiling=order.tiling,
     )
     contrast = finish(blockwise.measure_contrast(job, work=work, layout=layout))
     return job, work, layout, contrast

@@ -156,7 +156,7 @@ def forecast_blocks(
     diameter: float | None = None,
 ) -> Forecast:
     """Return what segmenting `source` block by block will take, with the labels on disk; nothing is read."""
-    layout = lay_out(source, model=model, channels=channels, memory=memory, diameter=diameter)
+    layout = lay_out(source, model=model, channels=channels, memory=memory, diameter=diameter, tiling=predictor.tiling)
     job = Job(source, model, predictor, model.card.decoding, channels, memory)
     kinds = [kind_of(block, is_scaled=isinstance(predictor, ScaledPredictor)) for block in layout.blocks]
     alike = dict(zip(kinds, layout.blocks, strict=True))

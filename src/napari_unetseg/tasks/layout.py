@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from napari_unetseg.images import blocks as cutting
 from napari_unetseg.images.blocks import Block
-from napari_unetseg.images.budget import available_memory
+from napari_unetseg.images.budget import available_memory, readable
 from napari_unetseg.images.large import DECODE_BYTES
+from napari_unetseg.images.rescale import scaled_shape
 from napari_unetseg.images.source import ImageSource
+from napari_unetseg.schema.config import TilingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.frames import Frame, frame_shape, frames_of
+from napari_unetseg.tasks.lattice import lattice_of, tile_bytes, too_large
 from napari_unetseg.tasks.model import Model
-from napari_unetseg.tasks.scaled import copy_bytes, factor_of, halo_of
+from napari_unetseg.tasks.scaled import copy_bytes, factor_of, lattice_in
 
 DEFAULT_MEMORY = 2 * 2**30
 NETWORK_SHARE = {2: 4, 3: 2}
@@ -55,25 +58,37 @@ def lay_out(
     memory: int,
     counts: Sequence[int] | None = None,
     diameter: float | None = None,
+    tiling: TilingConfig | None = None,
 ) -> Layout:
     """Cut the frames into the fewest blocks that fit into the memory, or as they were cut before (`counts`).
 
     `diameter` is that of the objects where the image is scaled to the model's; all of the layout is in its own pixels.
+    `tiling` says how large tiles are that are blended, and where the network runs.
     """
-    network, ndim = model.network, model.card.network.ndim
+    network, ndim, tiling = model.network, model.card.network.ndim, tiling or TilingConfig()
     shape = frame_shape(source, ndim=ndim)
     factor = factor_of(model.card, diameter=diameter)
-    pixels = _pixels(source, model=model, channels=channels, memory=memory, factor=factor)
     margin = (math.ceil(margin_of(model) / factor),) * ndim
-    fixed = {"margin": margin, "halo": halo_of(network, factor=factor), "divisor": network.divisor}
-    if not network.is_tile_exact:
-        _check_whole(source, shape=shape, pixels=pixels, model=model)
-        counts = (1,) * ndim
+
+    lattice = lattice_in(lattice_of(network, tile=tiling.tile), factor=factor)
+    frames = tuple(frames_of(source, ndim=ndim))
     if counts is not None:
-        blocks = cutting.cut(shape, counts=tuple(counts), **fixed)
-    else:
-        blocks = cutting.fit(shape, pixels=pixels, **fixed)
-    return Layout(tuple(frames_of(source, ndim=ndim)), shape, blocks)
+        return Layout(frames, shape, cutting.cut(shape, counts=tuple(counts), margin=margin, lattice=lattice))
+
+    def fit(tile: int | None) -> tuple[Block, ...]:
+        lattice = lattice_in(lattice_of(network, tile=tile), factor=factor)
+        seen = scaled_shape(shape, factor=factor)
+        for_network = max(memory // NETWORK_SHARE[ndim], tile_bytes(network, tiling=tiling, tile=tile, shape=seen))
+        pixels = (memory - for_network) // _bytes_per_pixel(source, model=model, channels=channels, factor=factor)
+        return cutting.fit(shape, margin=margin, lattice=lattice, pixels=int(pixels))
+
+    try:
+        return Layout(frames, shape, fit(tiling.tile))
+    except InputError as error:
+        if network.is_tile_exact:
+            raise
+        limit = f"{readable(memory)} of memory"
+        raise too_large(network, tiling=tiling, limit=limit, name=source.name, attempt=fit) from error
 
 
 def margin_of(model: Model) -> int:
@@ -94,19 +109,8 @@ def default_memory(*, ndim: int = 2) -> int:
     return half if ndim == 3 else min(DEFAULT_MEMORY, half)
 
 
-def _pixels(source: ImageSource, *, model: Model, channels: Sequence[int], memory: int, factor: float) -> int:
-    """Return how many pixels a window may have: two blocks are in the works, and a third is being read."""
-    copies = copy_bytes(model.card, factor=factor)
+def _bytes_per_pixel(source: ImageSource, *, model: Model, channels: Sequence[int], factor: float) -> float:
+    """Return what a pixel of a window takes: two blocks are in the works, and a third is being read."""
     maps = 2 * 4 * model.card.target.out_channels
     images = 3 * len(channels) * (4 + source.dtype.itemsize)
-    shared = memory - memory // NETWORK_SHARE[model.card.network.ndim]
-    return int(shared // (maps + images + DECODE_BYTES + copies))
-
-
-def _check_whole(source: ImageSource, *, shape: tuple[int, ...], pixels: int, model: Model) -> None:
-    if math.prod(shape) > pixels:
-        raise InputError(
-            f"{source.name}: the network '{model.card.network.architecture}' needs a frame of "
-            f"{' x '.join(map(str, shape))} at once, as it gives other results in parts; "
-            "give more memory (--memory), or take another network"
-        )
+    return maps + images + DECODE_BYTES + copy_bytes(model.card, factor=factor)

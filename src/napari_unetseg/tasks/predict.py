@@ -1,7 +1,8 @@
 """Run a network over an image tile by tile: same probabilities as in one pass, whatever the tile, in bounded memory.
 
 Exactness: tiles start at multiples of the network's divisor, read at least its receptive radius more than they write,
-and meet zero padding only where the whole (mirror-extended) image ends. See docs/architecture.md.
+and meet zero padding only where the whole (mirror-extended) image ends. Networks that see more than any tile holds
+have blended tiles instead, which come near that. See docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from napari_unetseg.images import tiles
+from napari_unetseg.images import blend, tiles
+from napari_unetseg.images.tile_groups import edges_of, groups_of, halves_of
 from napari_unetseg.images.tiles import Tile, TilePlan
 from napari_unetseg.networks.fold import fold_batch_norm
 from napari_unetseg.networks.network import Halos, Network
@@ -25,6 +27,7 @@ from napari_unetseg.schema.errors import InputError, JobError
 from napari_unetseg.schema.events import TileDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import device as devices
+from napari_unetseg.tasks.lattice import lattice_of
 from napari_unetseg.tasks.streams import side_by_side
 
 logger = logging.getLogger(__name__)
@@ -36,10 +39,12 @@ class Predictor:
     """A network on a device: normalised images in, probabilities out.
 
     Out of memory, it goes on with smaller batches, then smaller tiles, then on the CPU; probabilities stay the same.
+    Blended tiles keep their size, as their maps depend on it.
     """
 
     def __init__(self, network: Network, *, target: TargetConfig, tiling: TilingConfig | None = None) -> None:
         self.tiling = tiling or TilingConfig()
+        self.lattice = lattice_of(network, tile=self.tiling.tile)
         self.target = target
         self.device = devices.choose_device(self.tiling.device)
         self.dtype = devices.choose_dtype(self.tiling.precision, device=self.device)
@@ -86,6 +91,8 @@ class Predictor:
             )
         plan = self.plan(image.shape[1:]) if plan is None else plan
         probability = np.empty((self.target.out_channels, *plan.written), np.float32) if out is None else out
+        if plan.overlap:
+            probability[...] = 0  # to which tiles are added
         done = 0
         for group in self._finished(image, plan=plan, out=probability):
             done += len(group)
@@ -100,6 +107,8 @@ class Predictor:
         Those in the works at the same time take `budget` bytes at most; none: a third of what is free.
         """
         network = self._source
+        if self.lattice.blend is not None:  # one after the other: sums have an order
+            return blend.plan(shape, blend=self.lattice.blend, divisor=network.divisor, inside=inside)
         budget = devices.free_memory(self.device) // 3 // self.batch if budget is None else budget
         written = shape if inside is None else tuple(side.stop - side.start for side in inside)
         tile = self._tile(written, budget=budget)
@@ -115,33 +124,15 @@ class Predictor:
 
     def _tile(self, shape: tuple[int, ...], *, budget: int) -> tuple[int, ...]:
         network = self._source
-        if not network.is_tile_exact:
-            return self._whole(shape)
         largest = self.tiling.tile or (1024 if self.device.type == "cuda" else LARGEST_ON_CPU)
-        if self.tiling.tile is not None:
-            for edge in network.divisor:
-                if self.tiling.tile % edge:
-                    better = -(-self.tiling.tile // edge) * edge
-                    raise InputError(f"tile size must be a multiple of {edge}, got {self.tiling.tile}; use {better}")
-            budget = 2**62  # the user decides
         return tiles.choose_tile(
             shape,
             divisor=network.divisor,
             halo=network.halo,
             bytes_per_pixel=self.bytes_per_pixel(),
-            budget=budget,
+            budget=budget if self.tiling.tile is None else 2**62,  # then the user decides
             largest=largest,
         )
-
-    def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return one tile for all of the image: this network's result would change with the tile."""
-        network, edge = self._source, self.tiling.tile
-        if edge is not None and edge < max(shape):
-            raise InputError(
-                f"the network '{network.config.architecture}' needs an image at once, as it gives other results in "
-                f"tiles: {edge} is less than the {' x '.join(map(str, shape))} pixels here; leave --tile out"
-            )
-        return tuple(-(-length // step) * step for length, step in zip(shape, network.divisor, strict=True))
 
     def bytes_per_pixel(self) -> float:
         """Bytes alive per input pixel at the widest point of the network."""
@@ -155,7 +146,7 @@ class Predictor:
 
     def _finished(self, image: np.ndarray, *, plan: TilePlan, out: np.ndarray) -> Generator[Sequence[Tile], None, None]:
         """Predict all tiles, and yield each group of them that is finished."""
-        groups = list(_groups(plan.tiles, size=self.batch))
+        groups = list(groups_of(plan.tiles, size=self.batch))
         with closing(self._attempts(image, plan=plan, groups=groups, out=out)) as attempts:
             waiting = deque[bool]()
             for group in groups:
@@ -205,25 +196,25 @@ class Predictor:
         return True
 
     def _is_too_large(self, tile: Tile) -> bool:
-        return self.limit is not None and math.prod(_edges(tile)) > self.limit
+        return self.limit is not None and math.prod(edges_of(tile)) > self.limit
 
     def _divide(self, group: Sequence[Tile], *, plan: TilePlan) -> list[Sequence[Tile]]:
         if len(group) > self.batch:
             return [group[start : start + self.batch] for start in range(0, len(group), self.batch)]
         network = self._source
         return [
-            [part] for tile in group for part in _halves(tile, plan=plan, halo=network.halo, divisor=network.divisor)
+            [part] for tile in group for part in halves_of(tile, plan=plan, halo=network.halo, divisor=network.divisor)
         ]
 
     def _step_down(self, group: Sequence[Tile]) -> None:
         """After running out of memory: fewer tiles at a time, then smaller ones, then the CPU."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        pixels = math.prod(_edges(group[0]))
+        pixels = math.prod(edges_of(group[0]))
         if len(group) > 1:
             self.batch = len(group) // 2
             logger.warning("out of memory: going on with %d tiles at a time", self.batch)
-        elif self._source.is_tile_exact and pixels > math.prod(self._source.divisor):
+        elif self.lattice.blend is None and pixels > math.prod(self._source.divisor):
             self.limit = pixels - 1 if self.limit is None else min(self.limit, pixels - 1)
             logger.warning("out of memory: going on with smaller tiles")
         elif self.device.type != "cpu":
@@ -231,8 +222,13 @@ class Predictor:
             self.device, self.limit = torch.device("cpu"), None
             self._load()
         else:
-            what = "the smallest tile" if self._source.is_tile_exact else "the image, which this network needs at once,"
-            raise JobError(f"out of memory with {what} on the CPU; close other programs or use a narrower network")
+            raise JobError(f"out of memory {self._remedy(group[0])}")
+
+    def _remedy(self, tile: Tile) -> str:
+        if self.lattice.blend is None:
+            return "with the smallest tile on the CPU; close other programs or use a narrower network"
+        edges = " x ".join(map(str, edges_of(tile)))
+        return f"with a tile of {edges} on the CPU; give a smaller one (--tile), which changes the result a little"
 
     def _forward(self, batch: np.ndarray, *, halos: Halos) -> np.ndarray:
         """Return the probabilities of a batch `(N, C, [Z,] Y, X)` of inputs, without their halos."""
@@ -259,40 +255,11 @@ class Predictor:
             return values
 
 
-def _groups(plan_tiles: Sequence[Tile], *, size: int) -> Iterator[list[Tile]]:
-    """Group neighbouring tiles of one shape and one set of halos, at most `size` at a time."""
-    group: list[Tile] = []
-    for tile in plan_tiles:
-        if group and (len(group) >= size or (tile.halos, _edges(tile)) != (group[0].halos, _edges(group[0]))):
-            yield group
-            group = []
-        group.append(tile)
-    if group:
-        yield group
-
-
-def _edges(tile: Tile) -> tuple[int, ...]:
-    return tuple(part.stop - part.start for part in tile.write)
-
-
-def _halves(tile: Tile, *, plan: TilePlan, halo: tuple[int, ...], divisor: tuple[int, ...]) -> list[Tile]:
-    """Cut what a tile writes across its longest axis, at a multiple of the divisor, and give both parts their halo."""
-    axis = max(range(len(divisor)), key=lambda index: _edges(tile)[index] // divisor[index])
-    whole, step = tile.write[axis], divisor[axis]
-    middle = whole.start + max(step, (whole.stop - whole.start) // 2 // step * step)
-    parts = []
-    for cut in (slice(whole.start, middle), slice(middle, whole.stop)):
-        write = (*tile.write[:axis], cut, *tile.write[axis + 1 :])
-        read = tuple(
-            slice(max(0, part.start - pixels), min(length, part.stop + pixels))
-            for part, pixels, length in zip(write, halo, plan.padded, strict=True)
-        )
-        parts.append(Tile(read=read, write=write))
-    return parts
-
-
 def _write(values: np.ndarray, *, tile: Tile, plan: TilePlan, out: np.ndarray) -> None:
-    """Copy what `tile` predicted into the image's frame, without the mirrored pixels behind the image."""
+    """Put what `tile` predicted into the image's frame, without the mirrored pixels behind the image."""
+    if plan.overlap:
+        blend.add(values, tile=tile, plan=plan, out=out)
+        return
     target = plan.target(tile)
     source = [slice(0, part.stop - part.start) for part in target]
     out[(slice(None), *target)] = values[(slice(None), *source)]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from napari_unetseg.images.blocks import Block, within
+from napari_unetseg.images.lattice import Lattice
 from napari_unetseg.images.rescale import Region, last_support, resample, scaled_shape, support
 from napari_unetseg.images.tiles import Tile, TilePlan
 from napari_unetseg.networks.network import Network
@@ -85,8 +86,8 @@ class ScaledPlan:
 class ScaledPredictor:
     """Does what a `Predictor` does, on a copy of the image that is `factor` times as large."""
 
-    def __init__(self, predictor: Predictor, *, network: Network, factor: float) -> None:
-        self._predictor, self._network = predictor, network
+    def __init__(self, predictor: Predictor, *, factor: float) -> None:
+        self._predictor = predictor
         self.factor = factor
 
     @property
@@ -103,6 +104,11 @@ class ScaledPredictor:
     def tiling(self) -> TilingConfig:
         """What was asked for."""
         return self._predictor.tiling
+
+    @property
+    def lattice(self) -> Lattice:
+        """Where the tiles of the copy lie."""
+        return self._predictor.lattice
 
     @property
     def batch(self) -> int:
@@ -124,24 +130,21 @@ class ScaledPredictor:
     ) -> ScaledPlan:
         """Return the tiles for an image of `shape` ([Z,] Y, X), or for the part `inside` it.
 
-        An image that is a window begins at `start` of the `frame`; it must hold what `halo_of` says around `inside`.
+        An image that is a window begins at `start` of the `frame`; it must hold what `lattice_in` says around `inside`.
         """
         start, frame = start or (0,) * len(shape), frame or tuple(shape)
         inside = inside or tuple(slice(0, length) for length in shape)
         whole = scaled_shape(frame, factor=self.factor)
         seen = tuple(slice(side.start + at, side.stop + at) for side, at in zip(inside, start, strict=True))
         needed = support(seen, shape=whole, factor=1 / self.factor)
-        core, window = [], []
-        for side, length, step, halo in zip(needed, whole, self._network.divisor, self._network.halo, strict=True):
-            if not self._network.is_tile_exact:
-                side = slice(0, length)
-            context = -(-halo // step) * step
-            part = slice(side.start // step * step, min(length, -(-side.stop // step) * step))
-            core.append(part)
-            window.append(slice(max(0, part.start - context), min(length, part.stop + context)))
+        core = tuple(
+            slice(side.start // step * step, min(length, -(-side.stop // step) * step))
+            for side, length, step in zip(needed, whole, self.lattice.divisor, strict=True)
+        )
+        window = self.lattice.window(core, shape=whole)
         edges = tuple(side.stop - side.start for side in window)
-        scaled = self._predictor.plan(edges, budget=budget, inside=within(tuple(core), tuple(window)))
-        return ScaledPlan(tuple(shape), inside, start, frame, tuple(window), scaled, self.factor)
+        scaled = self._predictor.plan(edges, budget=budget, inside=within(core, window))
+        return ScaledPlan(tuple(shape), inside, start, frame, window, scaled, self.factor)
 
     def predict(
         self, image: np.ndarray, *, plan: ScaledPlan | None = None, out: np.ndarray | None = None
@@ -236,14 +239,14 @@ def scaled(
 ) -> Predictor | ScaledPredictor:
     """Return what predicts images with objects of the diameter that is set: the predictor itself where that fits."""
     factor = factor_of(model.card, diameter=diameter_in(decoding))
-    return fitting(predictor, network=model.network, factor=factor)
+    return fitting(predictor, factor=factor)
 
 
-def fitting(predictor: Predictor | ScaledPredictor, *, network: Network, factor: float) -> Predictor | ScaledPredictor:
+def fitting(predictor: Predictor | ScaledPredictor, *, factor: float) -> Predictor | ScaledPredictor:
     """Return what predicts on a copy that is `factor` times as large: the predictor itself where that is 1."""
     if factor == 1 or isinstance(predictor, ScaledPredictor):
         return predictor
-    return ScaledPredictor(predictor, network=network, factor=factor)
+    return ScaledPredictor(predictor, factor=factor)
 
 
 def plan_block(
@@ -258,18 +261,20 @@ def plan_block(
     return predictor.plan(shape, budget=budget, inside=inside)
 
 
-def halo_of(network: Network, *, factor: float) -> tuple[int, ...]:
-    """Return the context (px of the image) that a block reads on each side: the network's own, in its scaled pixels.
+def lattice_in(lattice: Lattice, *, factor: float) -> Lattice:
+    """Return what windows of the image must hold, in its own pixels, for a network with this lattice in scaled ones.
 
-    To it come what a pixel is interpolated from, in both grids, and up to the next multiple of the divisor.
+    To what the network looks at come what a pixel is interpolated from, in both grids, and up to the next multiple of
+    the divisor.
     """
     if factor == 1:
-        return network.halo
+        return lattice
     reach = max(1.0, factor) + 1
-    return tuple(
-        math.ceil((-(-halo // step) * step + step + reach) / factor + max(1.0, 1 / factor) + 1)
-        for halo, step in zip(network.halo, network.divisor, strict=True)
+    halo = tuple(
+        math.ceil((context + step + reach) / factor + max(1.0, 1 / factor) + 1)
+        for context, step in zip(lattice.reach, lattice.divisor, strict=True)
     )
+    return Lattice(lattice.divisor, halo)
 
 
 def copy_bytes(card: ModelCard, *, factor: float) -> float:

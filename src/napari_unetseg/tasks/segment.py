@@ -20,6 +20,7 @@ from napari_unetseg.images.large import frame_bytes
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.images.notes import sentences_of
 from napari_unetseg.images.read import ImageSource, from_array
+from napari_unetseg.images.rescale import scaled_shape
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.labels.decode import decode
 from napari_unetseg.schema.config import TilingConfig
@@ -40,12 +41,13 @@ from napari_unetseg.tasks.frames import (
     measure_stack,
 )
 from napari_unetseg.tasks.jobs import as_part, finish
+from napari_unetseg.tasks.lattice import check_fits, lattice_of, seams
 from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.parts import region_of, tile_parts
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.ready import predictor_of
 from napari_unetseg.tasks.recall import Recalled
-from napari_unetseg.tasks.scaled import ScaledPredictor, copy_bytes, diameter_in, scaled, sized
+from napari_unetseg.tasks.scaled import ScaledPredictor, copy_bytes, diameter_in, factor_of, scaled, sized
 from napari_unetseg.tasks.volumes import model_for
 
 
@@ -145,12 +147,12 @@ def run(
         decoding = sized(decoding, card=model.card, network=model.network)
         predictor = scaled(predictor, model=model, decoding=decoding)
     began = time.monotonic()
-    yield from notes_of(source, model=model, decoding=decoding)
+    tiling = None if isinstance(predictor, Recalled) else predictor.tiling
+    yield from notes_of(source, model=model, decoding=decoding, tiling=tiling)
     frames = frames_of(source, ndim=model.card.network.ndim)
     shape = frame_shape(source, ndim=model.card.network.ndim)
-    _check_memory(
-        shape, source=source, model=model, factor=predictor.factor if isinstance(predictor, ScaledPredictor) else 1.0
-    )
+    factor = predictor.factor if isinstance(predictor, ScaledPredictor) else 1.0
+    _check_memory(shape, source=source, model=model, factor=factor, tiling=tiling)
     plan: Any = predictor.plan(shape)  # of the kind that this predictor takes
     total = len(frames) * len(plan.tiles)
     stretch = yield from as_part(
@@ -186,8 +188,13 @@ def run(
     return Segmentation(labels_out, found.count, found.table(), time.monotonic() - began, decoding)
 
 
-def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> Iterator[Note]:
-    """Yield, once each, the guesses taken about the image and what is easily misunderstood about the result."""
+def notes_of(
+    source: ImageSource, *, model: Model, decoding: DecodingConfig, tiling: TilingConfig | None = None
+) -> Iterator[Note]:
+    """Yield, once each, the guesses taken about the image and what is easily misunderstood about the result.
+
+    `tiling` is what the network runs with; none: it does not run.
+    """
     told = sentences_of(source)
     has_objects = not model.card.target.is_semantic
     if has_objects and model.card.network.ndim == 2 and source.sizes["Z"] > 1 and not decoding.link_slices:
@@ -201,6 +208,8 @@ def notes_of(source: ImageSource, *, model: Model, decoding: DecodingConfig) -> 
         )
     if how := diameters.sentence(model.card, diameter=diameter_in(decoding)):
         told.append(how)
+    if tiling is not None and (how := _seams(source, model=model, decoding=decoding, tiling=tiling)):
+        told.append(how)
     for text in told:
         yield Note(f"{source.name}: {text}")
 
@@ -213,7 +222,15 @@ def with_diameter(decoding: DecodingConfig, diameter: float | str) -> DecodingCo
         raise InputError(f"the diameter is a number of pixels above 0, or 'auto'; got {diameter!r}") from error
 
 
-def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model, factor: float) -> None:
+def _seams(source: ImageSource, *, model: Model, decoding: DecodingConfig, tiling: TilingConfig) -> str:
+    factor = factor_of(model.card, diameter=diameter_in(decoding))
+    shape = scaled_shape(frame_shape(source, ndim=model.card.network.ndim), factor=factor)
+    return seams(model.network, lattice_of(model.network, tile=tiling.tile), shape=shape)
+
+
+def _check_memory(
+    shape: tuple[int, ...], *, source: ImageSource, model: Model, factor: float, tiling: TilingConfig | None
+) -> None:
     """Refuse a plane (3D: a volume) that does not fit with its maps, before the first is read."""
     needed = frame_bytes(shape, channels=model.card.network.in_channels, maps=model.card.target.out_channels)
     needed += round(math.prod(shape) * copy_bytes(model.card, factor=factor))
@@ -227,6 +244,9 @@ def _check_memory(shape: tuple[int, ...], *, source: ImageSource, model: Model, 
             f"{source.name}: a {what} of {' x '.join(map(str, shape))} needs about {readable(needed)} of memory, "
             f"{readable(available)} are free; {remedy}"
         )
+    if tiling is not None:
+        seen = scaled_shape(shape, factor=factor)
+        check_fits(model.network, tiling=tiling, shape=seen, free=available - needed, name=source.name)
 
 
 def _contrast_of(

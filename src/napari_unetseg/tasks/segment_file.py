@@ -59,15 +59,17 @@ class FileJob:
         return replace(self, model=model, predictor=predictor_of(model, decoding=self.decoding, tiling=self.tiling))
 
     def settings(self) -> dict[str, Any]:
-        """Return what decides on the labels, in words that can be compared; tile and device do not."""
+        """Return what decides on the labels, in words that can be compared; the device does not, nor exact tiles."""
         card = self.model.card
         tiling = self.tiling or TilingConfig()
         dtype = devices.choose_dtype(tiling.precision, device=devices.choose_device(tiling.device))
+        blended = {} if self.model.network.is_tile_exact else {"tiles": f"blended, {tiling.tile or 'usual'} px"}
         return {
             "model": f"{card.name} {card.sha256[:12]}".strip(),
             "axes": None if self.axes is None else self.axes.upper(),
             "channels": None if self.channels is None else list(self.channels),
             "precision": str(dtype).removeprefix("torch."),
+            **blended,
             **self.decoding.model_dump(),
         }
 
@@ -167,7 +169,9 @@ def _settled(
 def _begin(source: ImageSource, *, place: Result, job: FileJob, settings: dict[str, Any]) -> Work | None:
     """Return the work on an image; none where there is nothing to join, share or go on with."""
     channels, diameter = choose_channels(source, model=job.model, channels=job.channels), diameter_in(job.decoding)
-    layout = lay_out(source, model=job.model, channels=channels, memory=job.memory, diameter=diameter)
+    layout = lay_out(
+        source, model=job.model, channels=channels, memory=job.memory, diameter=diameter, tiling=job.tiling
+    )
     is_alone = job.shard is None and job.cluster is None
     if len(layout) == 1 and is_alone and not folder_of(place.labels).exists():
         return None
@@ -224,6 +228,7 @@ def _blocks_of(
         "channels": channels,
         "memory": job.memory,
         "diameter": work.diameter,
+        "tiling": job.tiling,
     }
     layout = lay_out(source, counts=work.blocks, **fixed)
     if len(layout) < len(lay_out(source, **fixed)):
@@ -242,7 +247,9 @@ def _notes(
     name = blocks.source.name
     if given is None and len(blocks.channels) < blocks.source.sizes["C"]:
         yield Note(f"{name}: its colours are equal, taken as grey")
-    yield from segment.notes_of(blocks.source, model=blocks.model, decoding=blocks.decoding)
+    yield from segment.notes_of(
+        blocks.source, model=blocks.model, decoding=blocks.decoding, tiling=blocks.predictor.tiling
+    )
     yield from blockwise.advice(blocks, layout)
     if done:
         yield Note(f"{name}: {done} of {counted(len(layout), 'block')} are done already")

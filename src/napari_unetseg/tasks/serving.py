@@ -109,7 +109,7 @@ def _predict(field: Field, *, data: Data, network: Network, recipe: Recipe, step
     stretch = _stretch_of(field.origin, data) or normalize.measure([pixels], config=recipe.normalization)
     tiling = TilingConfig(precision=recipe.precision, device=str(next(network.parameters()).device))
     factor = factor_of(data.card, diameter=diameter_in(data.card.decoding))
-    predictor = fitting(Predictor(network.eval(), target=recipe.target, tiling=tiling), network=network, factor=factor)
+    predictor = fitting(Predictor(network.eval(), target=recipe.target, tiling=tiling), factor=factor)
     image = normalize.apply(pixels, stretch=stretch)
     probability = yield from as_part(predictor.predict(image), item=PREVIEW)
     decoding = sized(recipe.decoding, card=data.card, network=network)

@@ -265,15 +265,15 @@ def _segmentation(paths: Sequence[Path], *, inputs: Inputs, settings: Settings) 
 
     def task() -> Generator[Event, None, list[ItemDone]]:
         yield TileDone(0, 1)  # torch and the model take a moment
-        from napari_unetseg.images.tiles import check_tile
         from napari_unetseg.tasks.batch import segment_files
         from napari_unetseg.tasks.device import choose_device
+        from napari_unetseg.tasks.lattice import lattice_of
         from napari_unetseg.tasks.model import load_model
 
         tiling = settings.tiling or TilingConfig()
         choose_device(tiling.device)
         model = load_model(settings.model)
-        check_tile(tiling.tile, divisor=model.network.divisor)
+        lattice_of(model.network, tile=tiling.tile)
         job = segment_files(
             paths,
             folder=inputs.folder,

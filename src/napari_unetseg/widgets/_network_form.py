@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 from napari_unetseg.schema.base import Config
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
-from napari_unetseg.schema.words import counted
+from napari_unetseg.schema.words import blended, counted
 from napari_unetseg.widgets._form import LABEL, Form, align
 
 DEPENDENT = ("ndim", "depth", "dropout")
@@ -152,7 +152,7 @@ def about(config: NetworkConfig) -> str:
     kind = registry.kind_of(config.architecture)
     size = size_of(config)
     dimensions = " and ".join(f"{ndim}D" for ndim in kind.dimensions)
-    tiles = "" if kind.is_tile_exact else " Sees an image at once, so it must fit into memory."
+    tiles = "" if kind.is_tile_exact else f" Sees images at once; large ones in tiles, {blended(kind.seam_error)}."
     return (
         f"{kind.summary} {dimensions}; {counted(size.parameters, 'parameter')}, about "
         f"{size.bytes_per_pixel * 1e6 / 2**20:.0f} MiB for a million pixels.{tiles}"
