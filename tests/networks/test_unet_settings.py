@@ -178,8 +178,7 @@ def test_weights_do_not_tell_what_lies_beyond_the_image() -> None:
 def test_a_single_pixel_at_the_bottom_is_its_own_mirror(ndim: int) -> None:
     """Of an image as small as the divisor; others of the same batch, and a larger image, are as they would be."""
     network = unet(ndim=ndim, settings={"padding_mode": "reflect"})
-    check_prediction(network, torch.randn(3, 1, *(8, 4, 12)[-ndim:]))
-    assert has_finite_gradients(network, torch.randn(2, 1, *(4, 4, 4)[-ndim:]))
+    check_promises(network, edges=(4, 4, 4)[-ndim:])
     flat = torch.randn(1, 1, *(4, 8, 8)[-ndim:])
     with torch.inference_mode():
         assert network(flat).isfinite().all()
