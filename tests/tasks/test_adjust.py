@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.networks.contract import tiny
+from tests.networks.promises import lively
 
 from napari_unetseg.models import file
 from napari_unetseg.networks.network import Network
@@ -24,7 +24,7 @@ def saved(network: Network, path: Path) -> Path:
 
 
 def test_a_model_that_is_cut_down_gives_the_maps_of_the_shallower_head(tmp_path: Path) -> None:
-    network = tiny("unet_plus_plus")
+    network = lively("unet_plus_plus")
     whole = saved(network, tmp_path / "whole.safetensors")
     cut = load_model(export_adjusted(whole, tmp_path / "cut", texts={"keep": "2"}))
     assert cut.path == tmp_path / "cut.safetensors"
@@ -58,7 +58,7 @@ def test_a_model_that_is_cut_down_gives_the_maps_of_the_shallower_head(tmp_path:
     ],
 )
 def test_what_the_weights_are_learnt_for_stays(tmp_path: Path, architecture, settings, texts, message) -> None:
-    path = saved(tiny(architecture, settings=settings), tmp_path / "m.safetensors")
+    path = saved(lively(architecture, settings=settings), tmp_path / "m.safetensors")
     with pytest.raises(InputError, match=message):
         export_adjusted(path, tmp_path / "other", texts=texts)
     assert not (tmp_path / "other.safetensors").exists()
