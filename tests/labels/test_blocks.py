@@ -10,6 +10,7 @@ import pytest
 from scipy import ndimage
 
 from napari_unetseg.images.blocks import cut, within
+from napari_unetseg.images.lattice import Lattice
 from napari_unetseg.labels.blocks import Part, join_blocks, part_of
 from napari_unetseg.labels.clean import raster_order
 
@@ -17,7 +18,8 @@ from napari_unetseg.labels.clean import raster_order
 def _parts(labels, *, counts, margin):
     """Cut whole labels into blocks that label anew what they see; return them with what they know."""
     ndim = labels.ndim
-    blocks = cut(labels.shape, counts=counts, margin=(margin,) * ndim, halo=(0,) * ndim, divisor=(1,) * ndim)
+    lattice = Lattice(divisor=(1,) * ndim, halo=(0,) * ndim)
+    blocks = cut(labels.shape, counts=counts, margin=(margin,) * ndim, lattice=lattice)
     found = []
     for block in blocks:
         sides = block.open_sides(labels.shape)

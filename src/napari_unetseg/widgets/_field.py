@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QWid
 
 UNBOUND = 1e9
 AS_IT_IS = "as it is"
+FEWEST_CHARACTERS = 12  # of a choice, however narrow the dock
 _UNIT = re.compile(r"\((px|%|degrees|GiB)\)")
 
 
@@ -100,6 +101,8 @@ class _Choice(Field):
         self.native = QComboBox()
         for choice in choices:
             self.native.addItem(words.get(choice, str(choice).replace("_", " ")), choice)
+        self.native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.native.setMinimumContentsLength(FEWEST_CHARACTERS)
         self.native.currentIndexChanged.connect(self.changed)
 
     def _show(self, value: Any) -> None:
