@@ -40,7 +40,7 @@ class UNet(Ladder):
     ```
     """
 
-    summary: ClassVar[str] = "Encoder and decoder with skips at every resolution; exact in tiles, 2D and 3D."
+    summary: ClassVar[str] = "Encoder and decoder with skips at every resolution; exact in tiles."
     idea: ClassVar[str] = (
         "One path shrinks the map step by step and learns what there is; the other enlarges it again and "
         "learns where. At each resolution the first hands its features to the second, so that outlines are "
