@@ -41,6 +41,14 @@ def test_they_are_those_of_the_architecture_that_is_named(tmp_path: Path) -> Non
         RecipeLayers(given, file=file, patch=None, settings=["kernel=7"]).recipe(None)
 
 
+@pytest.mark.parametrize("settings", [None, ["attention=true"]])
+def test_a_network_that_is_no_table_in_the_file_is_refused(tmp_path: Path, settings) -> None:
+    file = tmp_path / "r.toml"
+    file.write_text("network = 'segnet'\n")
+    with pytest.raises(InputError, match=r"network: .*got 'segnet'"):
+        RecipeLayers({}, file=file, patch=None, settings=settings).recipe(None)
+
+
 def test_each_network_gets_what_it_knows() -> None:
     configs = [
         NetworkConfig(settings={"groups": 2}),

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from napari_unetseg.cli import samples as module
+from napari_unetseg.cli.destination import check_output
 from napari_unetseg.cli.sample_folder import check_samples, clear_samples, samples_of
 from napari_unetseg.cli.samples import FOUND, TRUTH, Samples
 from napari_unetseg.labels.outlines import COLOURS
+from napari_unetseg.models.library import checkpoint_of
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Sampled, StepDone, Validated
 
@@ -78,8 +80,10 @@ def test_pictures_of_an_earlier_run_are_refused_other_files_are_not(written):
 
 def test_a_file_with_the_name_of_the_folder_is_refused(written):
     samples_of(MODEL).touch()
-    with pytest.raises(InputError, match="a file has it"):
-        check_samples(MODEL)
+    for words in ({}, {"resume": True}, {"overwrite": True}):
+        checkpoint_of(MODEL).touch() if "resume" in words else checkpoint_of(MODEL).unlink(missing_ok=True)
+        with pytest.raises(InputError, match="a file has it"):
+            check_output(MODEL, has_samples=True, **{"resume": False, "overwrite": False, **words})
 
 
 @pytest.mark.parametrize("channels", [1, 3])

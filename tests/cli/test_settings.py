@@ -30,6 +30,9 @@ def test_an_unknown_recipe_key_is_named_with_the_known_ones():
 def test_a_recipe_table_given_as_a_number_is_refused():
     with pytest.raises(InputError, match="network"):
         make_recipe([{"network": 3}], where="r.toml")
+    for above in ({}, {"width": 8}):
+        with pytest.raises(InputError, match=r"network: .*got 'segnet'"):
+            make_recipe([{"network": "segnet"}, {"network": above}], where="r.toml")
 
 
 def test_later_layers_win_key_by_key():

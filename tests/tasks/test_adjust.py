@@ -53,6 +53,7 @@ def test_a_model_that_is_cut_down_gives_the_maps_of_the_shallower_head(tmp_path:
             {"deep_supervision": "false"},
             "'unet_plus_plus' keep can be set, not 'deep_supervision'",
         ),
+        ("segnet_basic", {}, {"keep": "2"}, "network 'segnet_basic', setting 'keep': there is none"),
         ("unet_plus_plus", {}, {"keep": "5"}, "setting 'keep': input should be less than or equal to 4, got 5"),
         ("unet_plus_plus", {"deep_supervision": False}, {"keep": "2"}, "2 needs deep_supervision"),
     ],

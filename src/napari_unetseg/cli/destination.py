@@ -35,6 +35,6 @@ def check_output(output: Path, *, resume: bool, overwrite: bool, has_samples: bo
             )
         if output.exists():
             raise InputError(f"{output}: this file exists; choose another name or give --overwrite")
-        if has_samples:
-            check_samples(output)
+    if has_samples:
+        check_samples(output, may_hold_some=resume or overwrite)
     return output

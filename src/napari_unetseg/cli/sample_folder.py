@@ -13,12 +13,12 @@ def samples_of(model: Path) -> Path:
     return model.with_name(f"{model.stem}.samples")
 
 
-def check_samples(model: Path) -> None:
-    """Refuse a folder that holds pictures of an earlier run."""
+def check_samples(model: Path, *, may_hold_some: bool = False) -> None:
+    """Refuse a file in the place of the folder, and pictures of an earlier run in it, unless it may hold some."""
     folder = samples_of(model)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: samples need a folder of this name, and a file has it; move it away")
-    if _pictures(folder):
+    if _pictures(folder) and not may_hold_some:
         raise InputError(f"{folder}: holds samples of an earlier run; choose another model name or give --overwrite")
 
 

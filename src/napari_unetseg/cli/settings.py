@@ -62,11 +62,14 @@ def _fit_outputs(merged: Mapping[str, Any]) -> Any:
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one mapping over another; what stands where a table belongs stays, so that it is refused."""
     result = dict(below)
     for key, value in above.items():
         old = result.get(key)
-        both_tables = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[key] = _merge(old, value) if both_tables else value  # type: ignore[arg-type] # old is a Mapping then
+        if isinstance(value, Mapping) and old is not None:
+            result[key] = _merge(old, value) if isinstance(old, Mapping) else old
+        else:
+            result[key] = value
     return result
 
 

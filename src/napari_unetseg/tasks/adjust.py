@@ -9,7 +9,7 @@ import torch
 
 from napari_unetseg.models import file, library
 from napari_unetseg.networks import registry
-from napari_unetseg.networks.setting import read_settings
+from napari_unetseg.networks.setting import fields_of, read_settings, unknown
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.model import load_model, weights_of
 
@@ -24,6 +24,8 @@ def export_adjusted(name_or_path: str | Path, path: str | Path, *, texts: Mappin
     config = model.card.network
     name, kind = config.architecture, registry.kind_of(config.architecture)
     for setting in texts:
+        if setting not in (known := fields_of(kind)):
+            raise InputError(unknown(setting, known, name=name))
         if setting not in kind.changeable:
             can = ", ".join(sorted(kind.changeable)) or "nothing"
             raise InputError(
