@@ -148,7 +148,8 @@ def test_dropped_maps_are_those_of_one_process() -> None:
 @pytest.mark.parametrize("kind", get_args(LossKind))
 def test_the_loss_and_its_gradient_are_those_of_the_whole_batch(kind: str, in_two: Callable[..., list]) -> None:
     """Valid pixels are uneven: a mean of means would be wrong."""
-    config, target = LossConfig.model_validate({"kind": kind}), TargetConfig(kind="distance")
+    config = LossConfig.model_validate({"kind": kind})
+    target = TargetConfig(kind="distance" if kind == "lovasz_hinge" else "both")  # two classes, or three
     logits, weights = noise(BATCH, target.out_channels, 6, 6), noise(BATCH, 6, 6, seed=1).abs()
     distance = noise(BATCH, 6, 6, seed=2)
     classes = torch.randint(0, target.class_count, (BATCH, 6, 6), generator=torch.Generator().manual_seed(3))

@@ -10,17 +10,23 @@ from tests.networks.promises import lively
 
 from napari_unetseg.models import file
 from napari_unetseg.networks.network import Network
-from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.card import LONGEST_NAME, ModelCard
 from napari_unetseg.schema.config import TargetConfig
 from napari_unetseg.schema.errors import InputError, ModelFileError
 from napari_unetseg.tasks.adjust import export_adjusted
 from napari_unetseg.tasks.model import load_model, weights_of
 
 
-def saved(network: Network, path: Path) -> Path:
-    card = ModelCard(name="mine", network=network.config, target=TargetConfig(kind="boundary"))
+def saved(network: Network, path: Path, *, name: str = "mine") -> Path:
+    card = ModelCard(name=name, network=network.config, target=TargetConfig(kind="boundary"))
     file.save(path, card=card, weights=weights_of(network))
     return path
+
+
+def test_a_long_name_makes_room_for_what_the_model_is_set_to(tmp_path: Path) -> None:
+    path = saved(lively("unet_plus_plus"), tmp_path / "m.safetensors", name="x" * LONGEST_NAME)
+    cut = file.read_card(export_adjusted(path, tmp_path / "cut", texts={"keep": "2"}))
+    assert cut.name == "x" * (LONGEST_NAME - 7) + " keep 2"
 
 
 def test_a_model_that_is_cut_down_gives_the_maps_of_the_shallower_head(tmp_path: Path) -> None:

@@ -149,7 +149,6 @@ def networks(
         ]
         report.say(table(rows, head=("name", "parameters", "for", "tiles", "summary")))
         report.say("\nwhat one can be set to: models networks NAME; sources and published sizes too: --json")
-        report.say("a page and a picture of each: docs/networks")
         report.finish({"networks": entries})
 
 

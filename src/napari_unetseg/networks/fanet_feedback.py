@@ -62,7 +62,8 @@ class FANetFeedback(Network):
         "mask is that of the bright pixels."
     )
     suits: ClassVar[str] = (
-        "Masks of a few large regions in medical images, which it was made for. Each pass costs as much as the first."
+        "Masks of a few large regions in medical images, which it was made for. Each pass costs as much as the first. "
+        "Of a large image each tile has bright pixels of its own, also where there is nothing but noise."
     )
     reference: ClassVar[str] = "Tomar et al. 2022, arXiv:2103.17235"
     Settings: ClassVar[type[Config]] = FANetFeedbackSettings

@@ -12,6 +12,8 @@ from napari_unetseg.schema.decoding import DecodingConfig
 
 SCHEMA_VERSION = 1
 
+LONGEST_NAME = 120
+
 
 class TrainingRecord(Config):
     """How a model came to be."""
@@ -33,7 +35,7 @@ class ModelCard(Config):
     """Facts stored in the header of a model file."""
 
     schema_version: int = Field(SCHEMA_VERSION, ge=1, le=1_000_000)
-    name: str = Field(min_length=1, max_length=120, pattern=r"^[\w][\w .+\-]*$")
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[\w][\w .+\-]*$")
     description: str = Field("", max_length=4000)
     network: NetworkConfig
     channels: tuple[str, ...] = Field(("signal",), max_length=64, description="Names of the image channels, in order.")

@@ -13,6 +13,7 @@ from napari_unetseg.schema.decoding import DecodingConfig
 Precision = Literal["auto", "float32", "bfloat16"]
 TargetKind = Literal["boundary", "distance", "both", "semantic"]
 MAX_CLASSES = 255
+LEAST_TILE = 16
 LossKind = Literal["cross_entropy", "cross_entropy_dice", "focal", "bce_dice", "lovasz_hinge", "lovasz_softmax"]
 ClassWeights = Literal["power", "median_frequency", "enet"]
 
@@ -184,9 +185,9 @@ class TilingConfig(Config):
 
     tile: int | None = Field(
         None,
-        ge=16,
+        ge=LEAST_TILE,
         le=16384,
-        description="Edge of a tile (px); none: chosen from memory, or for networks with blended tiles 512.",
+        description="Edge of a tile (px); none: chosen from memory, or of networks with blended tiles 512, in 3D 128.",
     )
     batch: int = Field(1, ge=1, le=256, description="Tiles per forward pass.")
     device: str = Field(

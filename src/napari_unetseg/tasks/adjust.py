@@ -10,6 +10,7 @@ import torch
 from napari_unetseg.models import file, library
 from napari_unetseg.networks import registry
 from napari_unetseg.networks.setting import fields_of, read_settings, unknown
+from napari_unetseg.schema.card import LONGEST_NAME
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.model import load_model, weights_of
 
@@ -37,6 +38,7 @@ def export_adjusted(name_or_path: str | Path, path: str | Path, *, texts: Mappin
     with torch.device("meta"):
         registry.build(network)  # what does not go together is refused
     words = " ".join(f"{setting} {value}" for setting, value in layer["settings"].items())
-    card = model.card.replace(name=f"{model.card.name} {words}", network=network)
+    name = f"{model.card.name[: LONGEST_NAME - len(words) - 1]} {words}"
+    card = model.card.replace(name=name, network=network)
     file.save(target, card=card, weights=weights_of(model.network))
     return target

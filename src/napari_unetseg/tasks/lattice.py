@@ -13,7 +13,7 @@ from napari_unetseg.images.budget import readable
 from napari_unetseg.images.lattice import Lattice
 from napari_unetseg.images.tiles import check_tile
 from napari_unetseg.networks.network import Network
-from napari_unetseg.schema.config import TilingConfig
+from napari_unetseg.schema.config import LEAST_TILE, TilingConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import percent
 from napari_unetseg.tasks import device as devices
@@ -91,6 +91,8 @@ def too_large(
     remedy = "give more memory, or take another network"
     for part in range(TRIED - 1, 0, -1):
         candidate = edge * part // TRIED // multiple * multiple
+        if candidate < LEAST_TILE:
+            break
         try:
             attempt(candidate)
         except InputError:

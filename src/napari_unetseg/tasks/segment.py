@@ -16,7 +16,7 @@ import pandas as pd
 from napari_unetseg.images import normalize
 from napari_unetseg.images.axes import from_canonical
 from napari_unetseg.images.budget import available_memory, readable
-from napari_unetseg.images.large import frame_bytes
+from napari_unetseg.images.large import DECODE_BYTES, frame_bytes
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.images.notes import sentences_of
 from napari_unetseg.images.read import ImageSource, from_array
@@ -246,7 +246,8 @@ def _check_memory(
         )
     if tiling is not None:
         seen = scaled_shape(shape, factor=factor)
-        check_fits(model.network, tiling=tiling, shape=seen, free=available - needed, name=source.name)
+        kept = needed - math.prod(shape) * DECODE_BYTES  # the network is done before objects are made
+        check_fits(model.network, tiling=tiling, shape=seen, free=available - kept, name=source.name)
 
 
 def _contrast_of(
