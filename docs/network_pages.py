@@ -209,11 +209,13 @@ def comparison() -> str:
         return NOT_COMPARED
     cells = [(f"[{row['network']}]({row['network']}.md)", *_cells(row)) for row in rows]
     table = _table([("network", *COLUMNS.values()), *cells])
+    missing = ", ".join(name for name in registry.names() if name not in _rows())
+    rest = f"\n\n{NOT_COMPARED.removesuffix('.')}: {missing}." if missing else ""
     return f"""Each learnt with the default recipe at its default width, for as many steps as the same time on one core
 allows, and is scored on the validation images of `dsb2018_fluo` (fluorescent nuclei), which took no part. One run each,
 so small differences mean nothing. Machine: {rows[0]["machine"]}. Made by `benchmarks/networks.py`.
 
-{table}"""
+{table}{rest}"""
 
 
 def _rows() -> dict[str, dict[str, Any]]:
