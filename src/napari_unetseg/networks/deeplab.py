@@ -109,6 +109,7 @@ class DeepLabV3Plus(_DeepLab):
     )
     suits: ClassVar[str] = "As DeepLab V3 where outlines matter; small cells still ask for more than its stride of 4."
     reference: ClassVar[str] = "Chen, Zhu, Papandreou, Schroff, Adam 2018, arXiv:1802.02611"
+    seam_error: float | None = 0.0021  # benchmarks/seams.py
     output_stride: ClassVar[int] = 4
 
     def __init__(self, config: NetworkConfig) -> None:

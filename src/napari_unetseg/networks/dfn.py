@@ -54,6 +54,7 @@ class DFN(Network):
         'touching cells. Large and slow at its published encoder; `encoder = "resnet18"` makes it lighter.'
     )
     reference: ClassVar[str] = "Yu, Wang, Peng, Gao, Yu, Sang 2018, arXiv:1804.09337"
+    seam_error: float | None = 0.0015  # benchmarks/seams.py
     Settings: ClassVar[type[Config]] = DFNSettings
     output_stride: ClassVar[int] = 4
     least_batch: ClassVar[int] = 2

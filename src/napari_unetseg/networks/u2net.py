@@ -60,6 +60,7 @@ class U2Net(Network):
     )
     suits: ClassVar[str] = "For objects of very different sizes, or large ones with fine outlines."
     reference: ClassVar[str] = "Qin et al. 2020, arXiv:2005.09007"
+    seam_error: float | None = 0.0077  # benchmarks/seams.py
     _down: ClassVar[tuple[_Stage, ...]] = _DOWN
     _up: ClassVar[tuple[_Stage, ...]] = _UP
 
@@ -116,6 +117,7 @@ class U2NetLite(U2Net):
         "As U2-Net, where a small model file is wanted. The arithmetic at full resolution, and with it most "
         "of the time, remains."
     )
+    seam_error = None
     _down: ClassVar[tuple[_Stage, ...]] = tuple(stage._replace(middle=1, outputs=4) for stage in _DOWN)
     _up: ClassVar[tuple[_Stage, ...]] = tuple(stage._replace(middle=1, outputs=4) for stage in _UP)
 
