@@ -31,7 +31,7 @@ OBJECTS_ACROSS = 5  # of a patch whose size is not given
 EDGES = {2: (128, 256), 3: (64, 128)}  # its smallest and largest edge, by dimensions
 SEEING_WHOLE = 256
 """Smallest edge where the network looks at an image at once: what it makes of small patches, whose coarse maps are
-mostly rim, does not hold for whole images (IoU 0.82 in tiles of 128 px, 0.51 in whole images, for U2-Net)."""
+mostly rim, does not hold for whole images (U2-Net, in `benchmarks/README.md` under "All architectures")."""
 MARGIN = 0.2  # share of the patch read around it, so that rotation and shear rarely meet the mirrored rim
 
 
