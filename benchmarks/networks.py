@@ -3,7 +3,7 @@
 What `napari-unetseg compare` does, one architecture at a time, so that several processes may share the work and other
 work may disturb them: `--time` measures how long a training step of each takes on one core, and `--minutes` become as
 many steps as that long on such a core allows (a tenth of it is left for validation). Rows are kept as lines of
-`results/networks.jsonl` and not repeated. Scores are those on the images held back for validation (`compare`'s), and on
+`results/networks.jsonl` and not repeated; runs of other `--minutes` stand beside them. Scores are those on the images held back for validation (`compare`'s), and on
 the validation part of the data set, which takes no part. `--predict` times prediction anew on a machine at rest;
 `--show` only prints the table, `--plot FILE.png` draws it.
 """
@@ -60,7 +60,8 @@ def main() -> None:
             _predict(name, folder=options.keep)
         elif not options.show:
             _train(name, minutes=options.minutes, folder=options.keep)
-    rows = sorted(_lines(RUNS), key=lambda row: -row["AP@0.5"])
+    lines = [line for line in _lines(RUNS) if line["minutes"] == options.minutes]
+    rows = sorted(lines, key=lambda row: -row["AP@0.5"])
     show([{name: value for name, value in row.items() if name != "machine"} for row in rows])
     if options.plot:
         write_comparison([_as_row(line) for line in rows], path=options.plot)
@@ -95,7 +96,8 @@ def _time(name: str) -> None:
 def _train(name: str, *, minutes: float, folder: Path) -> None:
     """Compare one architecture, unless that was done or another process is at it."""
     taken = Path(tempfile.gettempdir()) / f"unetseg-networks-{name}.lock"
-    if any(line["network"] == name for line in _lines(RUNS)) or lock.holder_of(taken) or not lock.take(taken):
+    is_done = any((line["network"], line["minutes"]) == (name, minutes) for line in _lines(RUNS))
+    if is_done or lock.holder_of(taken) or not lock.take(taken):
         return
     seconds = next(line["seconds"] for line in _lines(TIMES) if line["network"] == name)
     recipe = _recipe(name).replace(steps=max(20, round(STEPS_SHARE * 60 * minutes / seconds)))
@@ -103,7 +105,7 @@ def _train(name: str, *, minutes: float, folder: Path) -> None:
     (row,) = _told(job)
     scores = score_model(load_model(folder / f"{name}.safetensors"), samples(DATA, "val")) if not row.error else {}
     own = {key: scores.get(key) for key in ("AP@0.5", "mean AP", "IoU")}
-    _append(RUNS, {**asdict(row), "ms_per_step": 1000 * seconds, **own, "machine": machine()})
+    _append(RUNS, {**asdict(row), "minutes": minutes, "ms_per_step": 1000 * seconds, **own, "machine": machine()})
     taken.unlink(missing_ok=True)
 
 

@@ -27,6 +27,8 @@ DOCS = Path(__file__).resolve().parent
 PAGES, PICTURES = DOCS / "networks", DOCS / "images" / "networks"
 PLOT = DOCS / "images" / "networks.png"
 ROWS = DOCS.parent / "benchmarks" / "results" / "networks.jsonl"
+MINUTES = 10
+"""The budget of the runs that are shown."""
 COLUMNS = {
     "AP@0.5": "AP at IoU 0.5",
     "mean AP": "mean AP 0.5 to 0.9",
@@ -221,7 +223,7 @@ Made by `benchmarks/networks.py`.
 
 def _rows() -> dict[str, dict[str, Any]]:
     lines = ROWS.read_text("utf-8").splitlines() if ROWS.is_file() else []
-    return {row["network"]: row for row in map(json.loads, lines)}
+    return {row["network"]: row for row in map(json.loads, lines) if row["minutes"] == MINUTES}
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -19,6 +19,12 @@ def test_version(run):
     assert result.out.strip() == f"napari-unetseg {__version__}"
 
 
+def test_python_runs_it_as_a_module():
+    command = [sys.executable, "-m", "napari_unetseg", "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert told.strip() == f"napari-unetseg {__version__}"
+
+
 def test_help_names_every_command(run):
     text = run("--help").out
     assert all(f"  {name} " in text for name in COMMANDS)
