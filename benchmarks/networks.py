@@ -3,9 +3,9 @@
 What `napari-unetseg compare` does, one architecture at a time, so that several processes may share the work and other
 work may disturb them: `--time` measures how long a training step of each takes on one core, and `--minutes` become as
 many steps as that long on such a core allows (a tenth of it is left for validation). Rows are kept as lines of
-`results/networks.jsonl` and not repeated; runs of other `--minutes` stand beside them. Scores are those on the images held back for validation (`compare`'s), and on
-the validation part of the data set, which takes no part. `--predict` times prediction anew on a machine at rest;
-`--show` only prints the table, `--plot FILE.png` draws it.
+`results/networks.jsonl` and not repeated; runs of other `--minutes` stand beside them. Scores are those on the images
+held back for validation (`compare`'s), and on the validation part of the data set, which takes no part. `--predict`
+times prediction anew on a machine at rest; `--show` only prints the table, `--plot FILE.png` draws it.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def page(entry: dict[str, Any]) -> str:
 
 def index(entries: list[dict[str, Any]]) -> str:
     """Return the page that lists all networks and compares them."""
-    plot = f"\n![AP, time of a prediction and number of parameters of each network](../images/{PLOT.name})\n" * PLOT.is_file()
+    plot = f"\n![AP, time and size of each network](../images/{PLOT.name})\n" * PLOT.is_file()
     return f"""# Networks
 
 {HEADER}
