@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.tasks.test_blended import model_of
 from tests.tasks.test_segment import make_model
 
 from napari_unetseg.images.read import from_array
-from napari_unetseg.schema.config import TilingConfig
+from napari_unetseg.networks import registry
+from napari_unetseg.schema.config import NetworkConfig, TilingConfig
 from napari_unetseg.tasks import forecast as task
 from napari_unetseg.tasks import layout
 from napari_unetseg.tasks.forecast import Pace, calibrate, forecast
@@ -107,3 +109,12 @@ def test_blocks_read_more_than_the_image_and_need_no_room_for_labels(monkeypatch
     assert whole.seconds == pytest.approx(forecast(source, **ready()).seconds + joining)
     assert 1.2 * whole.seconds < blocks.seconds < 3 * whole.seconds
     assert (blocks.memory, blocks.labels) == (little, 0)
+
+
+def test_blended_tiles_are_told_beforehand_with_what_they_change() -> None:
+    """DFN (measured: 0.15 %) in tiles of 512 px: of 600 px two are needed, 512 px are one."""
+    model = model_of(registry.build(NetworkConfig(architecture="dfn", width=2)))
+    known = {"model": model, "predictor": predictor_of(model), "pace": PACE}
+    small, large = (forecast(from_array(np.zeros((64, edge), np.uint8)), **known) for edge in (512, 600))
+    assert small.advice == ""
+    assert "tiles of 512 px that are blended; in a test that gave 0.15 % of the pixels another class" in large.advice

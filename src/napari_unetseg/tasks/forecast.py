@@ -14,6 +14,7 @@ import numpy as np
 from napari_unetseg.images import normalize
 from napari_unetseg.images.budget import available_memory, readable
 from napari_unetseg.images.large import DECODE_BYTES, LABEL_BYTES
+from napari_unetseg.images.rescale import scaled_shape
 from napari_unetseg.images.simulate import simulate
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.tiles import Tile, TilePlan, volume
@@ -22,6 +23,7 @@ from napari_unetseg.labels.measure import measure_objects
 from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.events import Event
 from napari_unetseg.tasks.blockwise import Job, kind_of
+from napari_unetseg.tasks.lattice import seams
 from napari_unetseg.tasks.layout import lay_out
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.predict import Predictor
@@ -72,6 +74,8 @@ class Forecast:
     slowdown: float
     """Time over the time with tiles of the usual size; above 1 where memory allows only smaller ones."""
     pace: Pace
+    seams: str = ""
+    """That tiles are blended, and what that changes; empty where they are exact, or the image is one tile."""
 
     @property
     def fits(self) -> bool:
@@ -88,7 +92,7 @@ class Forecast:
             )
         if self.slowdown > 1.05:
             return f"little memory is free: runs in smaller tiles, about {100 * (self.slowdown - 1):.0f} % slower"
-        return ""
+        return self.seams
 
 
 def calibrate(predictor: Predictor, *, model: Model) -> Generator[Event, None, Pace]:
@@ -142,6 +146,7 @@ def forecast(source: ImageSource, *, predictor: Predictor | ScaledPredictor, mod
         seconds=frames * seconds,
         slowdown=seconds / usual,
         pace=pace,
+        seams=_seams(shape, predictor=predictor, model=model),
     )
 
 
@@ -172,7 +177,13 @@ def forecast_blocks(
         seconds=len(layout.frames) * seconds,
         slowdown=1.0,
         pace=pace,
+        seams=_seams(layout.shape, predictor=predictor, model=model),
     )
+
+
+def _seams(shape: tuple[int, ...], *, predictor: Predictor | ScaledPredictor, model: Model) -> str:
+    factor = predictor.factor if isinstance(predictor, ScaledPredictor) else 1.0
+    return seams(model.network, predictor.lattice, shape=scaled_shape(shape, factor=factor))
 
 
 def _time(
@@ -202,7 +213,7 @@ def _single_tile(shape: tuple[int, ...], *, network: Network, is_cropped: bool) 
 
 
 def _seconds(plan: Any, *, pace: Pace) -> float:
-    return sum(pace.read * volume(tile.read) + pace.written * volume(tile.write) for tile in plan.tiles)
+    return sum(pace.read * volume(tile.read) + pace.written * volume(tile.gives) for tile in plan.tiles)
 
 
 def _network_bytes(predictor: Predictor | ScaledPredictor, *, plan: Any, model: Model) -> int:
