@@ -103,8 +103,9 @@ def test_resuming_from_nothing_or_from_another_run_is_refused(
         finish(train.run(samples, recipe=recipe, output=output, resume=True))
 
 
-def test_a_loss_that_is_not_finite_stops_and_keeps_the_best(
-    samples: list[Sample], recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("factor", [float("nan"), 1e6])
+def test_a_loss_that_is_not_finite_or_beyond_bounds_stops_and_keeps_the_best(
+    samples: list[Sample], recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factor: float
 ) -> None:
     output = tmp_path / "m.safetensors"
     forward = train.SegmentationLoss.forward
@@ -112,13 +113,23 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best(
 
     def poisoned(self: Any, *args: Any) -> Any:
         calls.append(1)
-        return forward(self, *args) * (float("nan") if len(calls) > 3 else 1.0)
+        return forward(self, *args) * (factor if len(calls) > 3 else 1.0)
 
     monkeypatch.setattr(train.SegmentationLoss, "forward", poisoned)
     events = finish(train.run(samples, recipe=recipe.replace(steps=20, validate_every=0.1), output=output))
     assert sum(isinstance(event, StepDone) for event in events) < 8
     assert any(isinstance(event, Note) and "not finite" in event.message for event in events)
     assert all(np.isfinite(value).all() for value in weights(output).values())
+
+
+def test_networks_that_nothing_normalises_learn_at_a_lower_rate(
+    samples: list[Sample], recipe: Recipe, tmp_path: Path
+) -> None:
+    network = recipe.network.replace(architecture="fcn8s", depth=4, width=1)
+    recipe = recipe.replace(network=network, steps=1, learning_rate=0.01, warmup=0.0)
+    events = finish(train.run(samples, recipe=recipe, output=tmp_path / "m.safetensors"))
+    assert [event.learning_rate for event in events if isinstance(event, StepDone)] == [pytest.approx(0.001)]
+    assert any(isinstance(event, Note) and "0.1 of the learning rate" in event.message for event in events)
 
 
 def test_a_loss_that_is_never_finite_is_an_error_and_leaves_no_model(

@@ -55,6 +55,7 @@ class FCN32s(Network):
     )
     reference: ClassVar[str] = "Long, Shelhamer, Darrell 2015, arXiv:1411.4038"
     output_stride: ClassVar[int] = 32
+    rate_factor: ClassVar[float] = 0.1
     is_tile_exact = True
     skips: ClassVar[int] = 0
     divisor = (32, 32)

@@ -58,6 +58,8 @@ class Network(nn.Module):
     """Patches that a training step needs: 2 where BatchNorm follows the mean over the whole image."""
     least_patch: ClassVar[int] = 0
     """Edge (px) that a training patch should have, where the images are large enough."""
+    rate_factor: ClassVar[float] = 1.0
+    """Of the learning rate: less where nothing normalises the maps of a deep network, which come apart otherwise."""
     coarsest: int | None = None
     """Pixels of the image for one of the coarsest map with BatchNorm; none: the divisor; 0: there is no BatchNorm."""
 

@@ -240,7 +240,12 @@ class Recipe(Config):
     minutes: float | None = Field(
         None, gt=0, le=100_000, description="Budget in minutes; the schedule follows the clock."
     )
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Peak rate of AdamW.")
+    learning_rate: float = Field(
+        1e-3,
+        gt=0,
+        le=1,
+        description="Peak rate of AdamW; fcn8s, fcn16s and fcn32s, which nothing normalises, take a tenth of it.",
+    )
     weight_decay: float = Field(1e-4, ge=0, le=1, description="Decay of AdamW.")
     warmup: float = Field(0.03, ge=0, le=0.5, description="Share of the budget over which the rate rises.")
     ema: float = Field(0.995, ge=0, lt=1, description="Decay of the running average of weights that is kept; 0: none.")

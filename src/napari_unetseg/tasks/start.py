@@ -107,6 +107,16 @@ def left_out(recipe: Recipe) -> str:
     return f"the loss '{recipe.loss.kind}' weighs all pixels alike: {' and '.join(names)} do nothing{only}"
 
 
+def slowed(network: Network) -> str:
+    """Say that a network learns more slowly than the recipe says, and why; or nothing."""
+    if network.rate_factor == 1:
+        return ""
+    return (
+        f"the network '{network.config.architecture}' learns at {network.rate_factor:g} of the learning rate, as "
+        "nothing normalises its maps"
+    )
+
+
 def check_batch(network: Network, *, recipe: Recipe) -> None:
     """Refuse batches too small for BatchNorm, which needs two values of each channel, also in the coarsest map."""
     config, least = recipe.network, network.least_batch

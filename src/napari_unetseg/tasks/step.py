@@ -1,4 +1,4 @@
-"""One optimiser step; numbers that are not finite change nothing."""
+"""One optimiser step; numbers that are not finite, or beyond all bounds, change nothing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from napari_unetseg.tasks.optimize import update_average
 from napari_unetseg.tasks.patches import Batch
 
 MAX_GRADIENT = 10.0
+MAX_LOSS = 1e4
+"""A loss that only a network has whose weights have come apart."""
 BORDER_WEIGHT = 0.1
 """Factor of the losses of border outputs (Yu et al. 2018, section 4.1)."""
 BELIEVED_FROM = 0.4
@@ -46,7 +48,7 @@ class Run:
 def take_step(
     run_: Run, *, batch: Batch, loss_function: SegmentationLoss, recipe: Recipe, device: torch.device
 ) -> float:
-    """One optimiser step; a loss or gradient that is not finite is counted and changes nothing."""
+    """One optimiser step; one with a loss or gradient not finite, or beyond all bounds, is counted, changes nothing."""
     torch.manual_seed(recipe.seed * 1_000_003 + run_.progress.step)  # dropout, the same when resumed
     dtype = devices.choose_dtype(recipe.precision, device=device)
     cast = torch.autocast(device.type, dtype=dtype) if dtype is not torch.float32 else nullcontext()
@@ -68,7 +70,7 @@ def take_step(
     loss.backward()
     run_.team.add_gradients(run_.network)
     norm = torch.nn.utils.clip_grad_norm_(run_.network.parameters(), MAX_GRADIENT)
-    if not (torch.isfinite(loss) and torch.isfinite(norm)):
+    if not (torch.isfinite(loss) and torch.isfinite(norm)) or loss > MAX_LOSS:
         run_.progress.skipped += 1
         for value, before in zip(run_.network.buffers(), statistics, strict=True):
             value.copy_(before)  # the forward pass has put what was not finite into BatchNorm's averages

@@ -35,7 +35,7 @@ from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, fit_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare_for, split
 from napari_unetseg.tasks.serving import Data, score, score_training, serve
-from napari_unetseg.tasks.start import check_batch, check_loss, left_out, start_recipe
+from napari_unetseg.tasks.start import check_batch, check_loss, left_out, slowed, start_recipe
 from napari_unetseg.tasks.step import Run, take_step
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
@@ -109,8 +109,8 @@ def run(
     yield from map(Note, filter(None, (matched.note, how, unseen)))
     recipe = fit_classes(recipe, [sample.labels for sample in (*training, *held)])
     check_loss(recipe)
-    yield from map(Note, filter(None, [left_out(recipe)]))
     network = registry.build(recipe.network)
+    yield from map(Note, filter(None, [left_out(recipe), slowed(network)]))
     if recipe.target.is_semantic:
         yield Note(f"learns {counted(recipe.target.class_count, 'class', 'classes')}, background included")
     elif recipe.fit_sizes:
@@ -216,7 +216,7 @@ def _loop(
         if fraction >= 1:
             break
         # 1. the learning rate of this moment
-        rate = learning_rate(fraction, recipe=recipe)
+        rate = run_.network.rate_factor * learning_rate(fraction, recipe=recipe)
         for group in run_.optimizer.param_groups:
             group["lr"] = rate
         # 2. forward, backward, step
@@ -225,7 +225,8 @@ def _loop(
         progress = run_.agree()
         if progress.skipped >= MAX_SKIPPED:
             yield Note(
-                f"the loss is not finite for {MAX_SKIPPED} steps: training stops; a lower learning rate may help"
+                f"the loss is not finite, or beyond all bounds, for {MAX_SKIPPED} steps: training stops; a lower "
+                "learning rate may help"
             )
             break
         # 3. tell, and serve those who watch
