@@ -9,6 +9,7 @@ from tests.networks.promises import check_promises, lively, parameters
 from tests.networks.tiles import check_reach, check_tiles
 
 from napari_unetseg.networks import unpooling
+from napari_unetseg.networks.deconvnet import MeanTransposed
 from napari_unetseg.networks.registry import build
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
@@ -41,6 +42,22 @@ def test_a_small_image_is_mirrored_behind_its_end() -> None:
     network, x = lively("deconvnet"), torch.randn(1, 1, 224, 128)
     mirrored = torch.cat([x, x.flip(3)[..., 1:97]], dim=3)
     torch.testing.assert_close(network(x), network(mirrored)[..., :128])
+
+
+def test_windows_that_overlap_are_averaged() -> None:
+    """Of equal values the mean is what one window gives: 2 * 0.5 + 1 in every pixel, whatever the size."""
+    layer = MeanTransposed(2, 1, 7)
+    torch.nn.init.constant_(layer.weight, 0.5)
+    torch.nn.init.constant_(layer.bias, 1.0)
+    for size in (1, 3, 20):
+        torch.testing.assert_close(layer(torch.ones(1, 2, size, size)), torch.full((1, 1, size + 6, size + 6), 2.0))
+
+
+def test_a_single_window_is_that_of_the_paper() -> None:
+    ours, usual = MeanTransposed(3, 2, 7), torch.nn.ConvTranspose2d(3, 2, 7)
+    usual.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 3, 1, 1)
+    torch.testing.assert_close(ours(x), usual(x))
 
 
 def test_tiled_equals_untiled() -> None:

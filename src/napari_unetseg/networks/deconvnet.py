@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv_transpose2d
 
 from napari_unetseg.networks import reach
 from napari_unetseg.networks.blocks import initialise
@@ -27,8 +28,9 @@ class DeconvNet(Network):
             |  places of maxima - - - - - - - - - - - - - - - - - - - -> |
     ```
 
-    Larger images have a larger map in the middle; smaller ones are mirrored behind their ends, and what was added is
-    taken off. At width 64 its weights alone take 1 GB. Tiles are exact as those of SegNet are.
+    Larger images have a larger map in the middle, whose windows of 7 x 7 overlap behind it: `MeanTransposed`. Smaller
+    ones are mirrored behind their ends, and what was added is taken off. At width 64 its weights alone take 1 GB. Tiles
+    are exact as those of SegNet are.
     """
 
     summary: ClassVar[str] = (
@@ -56,7 +58,7 @@ class DeconvNet(Network):
         self.middle = nn.Sequential(
             _with_norm(nn.Conv2d(coarse, 64 * width, 7)),
             _with_norm(nn.Conv2d(64 * width, 64 * width, 1)),
-            _with_norm(nn.ConvTranspose2d(64 * width, coarse, 7)),
+            _with_norm(MeanTransposed(64 * width, coarse, 7)),
         )
         self.decoder = mirrored_stages(_layer, width=width, ends=VGG16_STAGES[0])
         self.head = nn.Conv2d(width, config.out_channels, 1)
@@ -76,6 +78,20 @@ class DeconvNet(Network):
         x = there_and_back(x, encoder=self.encoder, middle=self.middle, decoder=self.decoder)
         logits: Tensor = self.head(x[:, :, :height, :width])
         return logits
+
+
+class MeanTransposed(nn.ConvTranspose2d):
+    """A transposed convolution with stride 1 that gives the mean, not the sum, of the windows that overlap in a pixel.
+
+    The paper's images have a single window. Of larger ones 1 (in a corner) to 49 overlap: their sum would grow with the
+    image, and what BatchNorm has learnt of patches would not hold for it.
+    """
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Return maps (N, K, ...), by the kernel's edge - 1 larger than `x`."""
+        assert self.bias is not None
+        windows = conv_transpose2d(x.new_ones(1, 1, *x.shape[2:]), x.new_ones(1, 1, *self.kernel_size))
+        return conv_transpose2d(x, self.weight) / windows + self.bias[:, None, None]
 
 
 def _layer(inputs: int, outputs: int) -> nn.Module:
