@@ -166,9 +166,18 @@ def settings(name: str) -> str:
     rows += [_setting(key, own[key]) for key in own]
     if not rows:
         return "## Settings\n\nNone but its width."
-    return "## Settings\n\nBesides `--width`; for `--set`, and for `[network]` of a recipe.\n\n" + _table(
-        [("setting", "default", "values", "what it does"), *rows]
-    )
+    where = "Besides `--width`; all go behind `--set`."
+    if own and kind.takes:
+        where += f" In a recipe {_listed(sorted(kind.takes))} stand in `[network]`, the others in `[network.settings]`."
+    elif own:
+        where += " In a recipe they stand in `[network.settings]`."
+    else:
+        where += " In a recipe they stand in `[network]`."
+    return f"## Settings\n\n{where}\n\n" + _table([("setting", "default", "values", "what it does"), *rows])
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _setting(key: str, schema: dict[str, Any]) -> tuple[str, ...]:
@@ -188,7 +197,7 @@ def training(name: str) -> str:
     if own:
         key, schema = next(iter(own.items()))
         value = schema["default"] if isinstance(schema["default"], str) else json.dumps(schema["default"])
-        text += f"\n\nA setting goes behind it as `--set {key}={value}`, or into `[network.settings]` of a recipe."
+        text += f"\n\nA setting goes behind it, such as `--set {key}={value}`."
     return f"{text}\n\nIn napari: *Network and loss* in the Train dock."
 
 
@@ -215,7 +224,7 @@ def comparison() -> str:
     rest = f"\n\n{NOT_COMPARED.removesuffix('.')}: {missing}." if missing else ""
     return f"""Each learnt with the default recipe at its default width, for as many steps as the same time on one core
 allows, and is scored on the validation images of `dsb2018_fluo` (fluorescent nuclei), which took no part. One run each,
-so small differences mean nothing; times are of one thread, other programs running. Machine: {rows[0]["machine"]}.
+so small differences mean nothing, and losses of different networks cannot be compared; times are of one thread, other programs running. Machine: {rows[0]["machine"]}.
 Made by `benchmarks/networks.py`.
 
 {table}{rest}"""

@@ -17,7 +17,7 @@ LINES = [
     for block in re.findall(r"```sh\n(.*?)```", README.read_text("utf-8"), flags=re.DOTALL)
     for line in block.splitlines()
 ]
-MODULE = "-m napari_unetseg.cli "  # how torchrun is told what to start
+MODULE = "-m napari_unetseg "  # how torchrun is told what to start
 COMMANDS = [line for line in LINES if line.startswith("napari-unetseg")]
 COMMANDS += [f"napari-unetseg {line.split(MODULE)[1]}" for line in LINES if MODULE in line]
 

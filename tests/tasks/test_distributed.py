@@ -247,7 +247,7 @@ def test_torchrun_starts_the_command_line(samples: list[Any], tmp_path: Path) ->
     for number, sample in enumerate(samples):
         tifffile.imwrite(tmp_path / "images" / f"{number}.tif", sample.image[0])
         tifffile.imwrite(tmp_path / "labels" / f"{number}.tif", sample.labels)
-    start = f"-m torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m napari_unetseg.cli"
+    start = f"-m torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m napari_unetseg"
     options = "train images labels -o m.safetensors --json --steps 2 --batch 2 --width 4 --depth 1 --patch 32"
     result = subprocess.run(
         [sys.executable, *start.split(), *options.split()],

@@ -91,11 +91,11 @@ class Progress:
                 self.update(self.items_done / self.items, f"{event.done}/{event.total} {event.item}")
             case StepDone():
                 self._step = event
-                best = "" if self.best is None else f", best {self.measure} {self.best:.3f}"
+                best = "" if self.best is None else f", best {self.measure}: {self.best:.3f}"
                 self.update(event.fraction, f"step {event.step}, loss {event.loss:.4f}{best}")
             case Validated():
-                self.best = max(event.value, self.best or 0.0)
-                self.measure = event.measure
+                self.best = max(event.shown, self.best or 0.0)
+                self.measure = "AP at IoU 0.5" if event.mean_iou is None else "mean IoU"
             case Note():
                 self._above_bar(lambda: self.report.note(event.message))
             case Saved():

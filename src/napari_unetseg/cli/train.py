@@ -121,7 +121,7 @@ def train(
     as_json: JsonFlag = False,
     verbose: VerboseFlag = False,
 ) -> None:
-    """Train a U-Net on your own images and labels; the best model so far is kept in one file.
+    """Train a U-Net on your own images and labels; what it has learnt is kept in one file as it goes.
 
     Each label image has the same name as its image (or STEM_labels, STEM_masks) and gives every object its own number;
     with --target semantic every pixel the number of its class, 0 for background (masks of 0 and 255 will do).
@@ -265,7 +265,7 @@ def _run(
     def when_stopped() -> str:
         if not saved:
             return "nothing was saved yet; start again" if not resume else "nothing new was saved; go on with --resume"
-        kept = f"the best model so far is kept in {output}" if output in saved else f"{output} is as it was"
+        kept = f"the model so far is kept in {output}" if output in saved else f"{output} is as it was"
         return f"{kept}; go on from the last checkpoint with the same command and --resume (without --overwrite)"
 
     report.when_stopped = when_stopped

@@ -16,6 +16,7 @@ def tell_of(card: ModelCard, output: Path, *, report: Report, has_samples: bool 
     from napari_unetseg.cli.diary import curves_of
     from napari_unetseg.cli.sample_folder import samples_of
     from napari_unetseg.cli.table import table
+    from napari_unetseg.models.facts import SCORES
     from napari_unetseg.schema.words import counted, duration
     from napari_unetseg.tasks.training_log import log_of
 
@@ -24,11 +25,14 @@ def tell_of(card: ModelCard, output: Path, *, report: Report, has_samples: bool 
     is_semantic = card.target.is_semantic
     learnt = f"the classes {', '.join(card.classes)}" if is_semantic else counted(record.objects, "object")
     if record.scores:
-        report.say(table([(name, value) for name, value in record.scores.items()], head=("validation score", "value")))
+        rows = [(SCORES.get(name, name), value) for name, value in record.scores.items()]
+        report.say(table(rows, head=("validation score", "value")))
     report.say(
         f"{output}: the weights of step {record.steps}, after {duration(record.seconds)}, "
         f"learnt from {learnt} in {counted(record.images, 'image')}"
     )
+    if record.scores.get("foreground_iou" if is_semantic else "ap0.50", 1.0) == 0:
+        report.say("it finds nothing yet of what was held back: train longer, or look at the labels and the curves")
     log, curves = log_of(output), curves_of(output)
     report.say(f"{log} has the loss and the scores as a table, {curves.name} as a picture")
     samples = samples_of(output) if has_samples and record.validation_images else None

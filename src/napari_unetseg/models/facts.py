@@ -16,7 +16,7 @@ SCORES = {
     "mean_ap": "mean AP 0.50-0.90",
     "f1": "F1",
     "dice": "Dice",
-    "foreground_iou": "mean IoU",
+    "foreground_iou": "mean IoU, without background",
     "pixel_error": "pixel error",
     "rand_error": "adapted Rand error",
 }

@@ -107,7 +107,7 @@ class U2Net(Network):
 
 
 class U2NetLite(U2Net):
-    """The same with all stages of one width (U2-Net-dagger of the paper: 1.1 instead of 44 million parameters)."""
+    """U2-Net with all stages of one width (U2-Net-dagger of the paper: 1.1 instead of 44 million parameters)."""
 
     summary: ClassVar[str] = "U2-Net with a fortieth of its parameters: much context."
     idea: ClassVar[str] = (
