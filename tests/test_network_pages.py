@@ -63,7 +63,7 @@ def test_a_network_is_compared_failed_or_not_compared_yet(pages, monkeypatch, tm
     assert pages.compared("unet") == f"## Compared\n\n{pages.NOT_COMPARED}"
     assert pages.comparison() == pages.NOT_COMPARED
     rows = [
-        '{"network": "unet", "minutes": 10, "error": "", "AP@0.5": 0.8266, "mean AP": null, "steps": 2959, "machine": "M"}',
+        '{"network": "unet", "minutes": 10, "error": "", "AP@0.5": 0.8266, "steps": 2959, "machine": "M"}',
         '{"network": "fcn8s", "minutes": 10, "error": "too small", "machine": "M"}',
         '{"network": "segnet", "minutes": 30, "error": "", "machine": "M"}',
     ]
