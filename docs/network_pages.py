@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from recipe_page import HEAD, markdown_table, setting_row
 
 from napari_unetseg.networks import registry
 from napari_unetseg.networks.cost import macs_per_pixel, size_of
@@ -162,8 +163,8 @@ def settings(name: str) -> str:
     """Return the table of what it can be set to, besides the width."""
     kind = registry.kind_of(name)
     shared, own = NetworkConfig.model_json_schema()["properties"], kind.Settings.model_json_schema()["properties"]
-    rows = [_setting(key, shared[key]) for key in sorted(kind.takes)]
-    rows += [_setting(key, own[key]) for key in own]
+    rows = [setting_row(key, shared[key]) for key in sorted(kind.takes)]
+    rows += [setting_row(key, own[key]) for key in own]
     if not rows:
         return "## Settings\n\nNone but its width."
     where = "Besides `--width`; all go behind `--set`."
@@ -173,20 +174,11 @@ def settings(name: str) -> str:
         where += " In a recipe they stand in `[network.settings]`."
     else:
         where += " In a recipe they stand in `[network]`."
-    return f"## Settings\n\n{where}\n\n" + _table([("setting", "default", "values", "what it does"), *rows])
+    return f"## Settings\n\n{where}\n\n" + markdown_table([HEAD, *rows])
 
 
 def _listed(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _setting(key: str, schema: dict[str, Any]) -> tuple[str, ...]:
-    values = ", ".join(f"`{json.dumps(value)}`" for value in schema.get("enum", ()))
-    if schema["type"] == "boolean":
-        values = "`true`, `false`"
-    elif not values:
-        values = f"{schema['minimum']} to {schema['maximum']}"
-    return f"`{key}`", f"`{json.dumps(schema['default'])}`", values, schema["description"]
 
 
 def training(name: str) -> str:
@@ -208,7 +200,7 @@ def compared(name: str) -> str:
         return f"## Compared\n\n{NOT_COMPARED}"
     if row["error"]:
         return f"## Compared\n\nIt could not be trained: {row['error']}"
-    table = _table([tuple(COLUMNS.values()), _cells(row)])
+    table = markdown_table([tuple(COLUMNS.values()), _cells(row)])
     others = "With which images and machine, and beside the others: [all networks](README.md#compared)."
     return f"## Compared\n\n{table}\n\n{others}"
 
@@ -219,7 +211,7 @@ def comparison() -> str:
     if not rows:
         return NOT_COMPARED
     cells = [(f"[{row['network']}]({row['network']}.md)", *_cells(row)) for row in rows]
-    table = _table([("network", *COLUMNS.values()), *cells])
+    table = markdown_table([("network", *COLUMNS.values()), *cells])
     missing = ", ".join(name for name in registry.names() if name not in _rows())
     rest = f"\n\n{NOT_COMPARED.removesuffix('.')}: {missing}." if missing else ""
     return f"""Each learnt with the default recipe at its default width, for as many steps as the same time on one core
@@ -258,12 +250,7 @@ def _overview(entries: list[dict[str, Any]]) -> str:
         )
         for entry in entries
     ]
-    return _table([("network", "in a line", "parameters", "for", "tiles", "stride"), *rows])
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    head, *others = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *others])
+    return markdown_table([("network", "in a line", "parameters", "for", "tiles", "stride"), *rows])
 
 
 def _picture(name: str) -> str:

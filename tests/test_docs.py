@@ -56,3 +56,13 @@ def test_the_tutorials_commands_are_commands():
     assert lines
     for line in lines:
         parse(line.split())
+
+
+def test_the_page_of_recipes_says_what_the_code_says(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    import recipe_page
+
+    text = (ROOT / "docs" / "recipe.md").read_text("utf-8")
+    assert text == recipe_page.page()
+    assert "| `w0` | `10.0` | 0 to 1,000 | Height of the weight between two touching cells; 0 turns it off. |" in text
+    assert "| `warmup` | `0.03` | 0 to 0.5 |" in text
