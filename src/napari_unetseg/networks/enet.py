@@ -35,14 +35,15 @@ class ENet(Network):
     is good for, so it takes images as a whole.
     """
 
-    summary: ClassVar[str] = "Very small and fast: a third of a million numbers, most of the work on small maps."
+    summary: ClassVar[str] = "Very small: a third of a million numbers, most of the work on small maps."
     idea: ClassVar[str] = (
         "Make the map small at once, work with thin bottlenecks there, spread their kernels to see far, and "
         "spend little on the way up. So a third of a million weights are enough."
     )
     suits: ClassVar[str] = (
-        "Where speed or size of the file comes first: films, weak computers. Thin or tiny objects are lost "
-        "early, as nothing but places comes back from full resolution."
+        "Where the size of the file comes first. Its many small layers suit graphics cards; on processors it is "
+        "slower than its arithmetic promises. Thin or tiny objects are lost early, as nothing but places comes "
+        "back from full resolution."
     )
     reference: ClassVar[str] = "Paszke, Chaurasia, Kim, Culurciello 2016, arXiv:1606.02147"
     seam_error: float | None = 0.0028  # benchmarks/seams.py
