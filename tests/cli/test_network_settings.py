@@ -78,7 +78,7 @@ def test_what_has_an_option_is_told_it() -> None:
     for word, option in (("width=8", "--width 8"), ("ndim=3", "--ndim 3"), ("network=segnet", "--network segnet")):
         with pytest.raises(InputError, match=f"^--set {word}: there is an option for that; give {option}$"):
             RecipeLayers({}, file=None, patch=None, settings=[word]).recipe(None)
-    with pytest.raises(InputError, match="give --width 8$"):
+    with pytest.raises(InputError, match=r"give --width 8$"):
         share_out({"width": "8"}, configs=[NetworkConfig()])
 
 
