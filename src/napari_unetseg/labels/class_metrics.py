@@ -65,8 +65,8 @@ def _check_known(histogram: NDArray[np.int64], *, found: int) -> None:
     if len(beyond) > MOST_GUESSED:
         raise InputError(
             f"the truth holds ids up to {found + 1 + beyond[-1]}, as a map of objects does, and the prediction classes "
-            f"up to {found}; give a truth that numbers the classes 1, 2, ..., or compare objects with objects (--objects, "
-            "in the dock 'Labels are: objects')"
+            f"up to {found}; give a truth that numbers the classes 1, 2, ..., or compare objects with objects "
+            "(--objects, in the dock 'Labels are: objects')"
         )
 
 
