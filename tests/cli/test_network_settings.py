@@ -42,11 +42,44 @@ def test_they_are_those_of_the_architecture_that_is_named(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("settings", [None, ["attention=true"]])
+def test_an_architecture_as_papers_spell_it_is_told_by_its_name(tmp_path: Path, settings) -> None:
+    file = tmp_path / "r.toml"
+    file.write_text("[network]\narchitecture = 'UNet++'\n")
+    given = {"network": {"architecture": "unet++"}}
+    for layers in (
+        RecipeLayers({}, file=file, patch=None, settings=settings),
+        RecipeLayers(given, file=None, patch=None),
+    ):
+        with pytest.raises(
+            InputError, match=r"(?i)^unknown architecture 'unet\+\+'; .*did you mean 'unet_plus_plus'\?$"
+        ):
+            layers.recipe(None)
+
+
+@pytest.mark.parametrize("settings", [None, ["attention=true"]])
 def test_a_network_that_is_no_table_in_the_file_is_refused(tmp_path: Path, settings) -> None:
     file = tmp_path / "r.toml"
     file.write_text("network = 'segnet'\n")
     with pytest.raises(InputError, match=r"network: .*got 'segnet'"):
         RecipeLayers({}, file=file, patch=None, settings=settings).recipe(None)
+
+
+def test_a_key_in_the_wrong_table_is_told_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "r.toml"
+    file.write_text("[network]\nattention = true\n")
+    with pytest.raises(InputError, match=r"key 'network\.attention': it belongs under \[network\.settings\]; move it"):
+        RecipeLayers({}, file=file, patch=None).recipe(None)
+    file.write_text("[network]\nspeed = 3\n")
+    with pytest.raises(InputError, match=r"unknown key 'network\.speed'; known here: "):
+        RecipeLayers({}, file=file, patch=None).recipe(None)
+
+
+def test_what_has_an_option_is_told_it() -> None:
+    for word, option in (("width=8", "--width 8"), ("ndim=3", "--ndim 3"), ("network=segnet", "--network segnet")):
+        with pytest.raises(InputError, match=f"^--set {word}: there is an option for that; give {option}$"):
+            RecipeLayers({}, file=None, patch=None, settings=[word]).recipe(None)
+    with pytest.raises(InputError, match=r"give --width 8$"):
+        share_out({"width": "8"}, configs=[NetworkConfig()])
 
 
 def test_each_network_gets_what_it_knows() -> None:

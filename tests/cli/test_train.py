@@ -146,7 +146,13 @@ def test_from_takes_network_and_target_of_the_model(run, images, truth, model):
 def test_from_with_another_network_is_refused(run, images, truth, model):
     result = run("train", images, truth, "-o", "f.safetensors", "--from", model, "--width", 8, "--steps", 1)
     assert result.code == 2
-    assert "another network" in result.err
+    assert "another network or target than its own: --width 8 (model: 4); leave out --width," in " ".join(
+        result.err.split()
+    )
+    Path("r.toml").write_text("[target]\nkind = 'distance'\n")
+    words = ("--recipe", "r.toml", "--set", "dropout=0.5")
+    result = run("train", images, truth, "-o", "f.safetensors", "--from", model, *words, "--steps", 1)
+    assert "leave out --set dropout, target.kind, or start without a model" in " ".join(result.err.split())
 
 
 def test_an_existing_model_is_refused_before_any_work(run, images, truth, never):

@@ -67,6 +67,29 @@ def test_unpaired_files_are_named(images: list[str], labels: list[str], message:
         pair_files(touch(tmp_path / "i", *images), touch(tmp_path / "l", *labels))
 
 
+def test_unpaired_truth_is_called_so(tmp_path: Path) -> None:
+    truth, found = touch(tmp_path / "t", "a.tif", "b.tif"), touch(tmp_path / "p", "a_labels.tif", "c_labels.tif")
+    message = r"1 true label file without predicted labels \(b\.tif\) and 1 predicted label file without truth \(c_l"
+    with pytest.raises(InputError, match=message):
+        pair_labels(truth, found)
+
+
+def test_the_same_folder_twice_is_told_so_where_it_holds_no_pair(tmp_path: Path) -> None:
+    images, labels = touch(tmp_path / "i", "a.tif", "b.tif"), touch(tmp_path / "l", "a_labels.tif", "b_labels.tif")
+    with pytest.raises(
+        InputError, match=r"same folder was given twice, .*; give the folder of images, then that of labels"
+    ):
+        pair_files(images, images)
+    for folder in (images, labels):
+        with pytest.raises(
+            InputError, match=r"same folder was given twice, .*; give the folder of predicted labels, then"
+        ):
+            pair_labels(folder, folder / ".." / folder.name)
+    touch(images, "b_labels.tif")
+    with pytest.raises(InputError, match=r"1 image without labels \(a\.tif\)"):
+        pair_files(images, images)
+
+
 def test_a_file_and_a_folder_are_no_pair(tmp_path: Path) -> None:
     touch(tmp_path, "a.tif")
     with pytest.raises(InputError, match="not one of each"):

@@ -22,6 +22,19 @@ def test_every_class_is_scored_and_ignored_pixels_are_not() -> None:
     assert scores["classes"] == 3
 
 
+def test_cells_in_the_place_of_true_classes_are_refused() -> None:
+    cells, found = np.arange(199)[None], np.minimum(np.arange(199), 2)[None]
+    with pytest.raises(
+        InputError, match=r"truth holds ids up to 198, as a map of objects .* classes up to 2; .*--objects"
+    ):
+        score_classes(found, cells)
+    assert len(score_classes(found[:, :23], cells[:, :23]).histogram) == 23  # 20 classes that were missed
+    with pytest.raises(InputError, match="ids up to 23"):
+        score_classes(found[:, :24], cells[:, :24])
+    many = np.arange(40)[None]
+    assert summarize_classes([score_classes(many, many)])["foreground_iou"] == 1
+
+
 def test_pixels_are_pooled_over_images_of_different_classes() -> None:
     pair = [score_classes(FOUND, TRUTH), score_classes(np.array([[0, 1]]), np.array([[0, 1]]))]
     scores = summarize_classes(pair, ["a", "b"])

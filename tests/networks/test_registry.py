@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from napari_unetseg.networks.registry import build, describe, names
+from napari_unetseg.networks.registry import build, describe, kind_of, names
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
@@ -19,6 +21,31 @@ def test_unknown_name_lists_the_known() -> None:
         build(NetworkConfig(architecture="x"))
     with pytest.raises(InputError, match=r"did you mean 'unet'\?"):
         build(NetworkConfig(architecture="unett"))
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("unet++", "unet_plus_plus"),
+        ("U-Net", "unet"),
+        ("unet_plusplus", "unet_plus_plus"),
+        ("SegNet", "segnet"),
+        ("SegNet-Basic", "segnet_basic"),
+        ("U²-Net", "u2net"),
+        ("FCN-8s", "fcn8s"),
+        ("DeepLabv3", "deeplab_v3"),
+        ("DeepLab v3+", "deeplab_v3_plus"),
+    ],
+)
+def test_spellings_of_papers_are_recognised_but_not_taken(spelling: str, name: str) -> None:
+    with pytest.raises(InputError, match=rf"unknown architecture '{re.escape(spelling)}'; .*did you mean '{name}'\?$"):
+        kind_of(spelling)
+
+
+def test_a_name_like_none_gets_no_hint() -> None:
+    for name in ("transformer", "+", ""):
+        with pytest.raises(InputError, match=rf"unknown architecture '{re.escape(name)}'; known: [a-z0-9_, ]*$"):
+            kind_of(name)
 
 
 def test_settings_that_an_architecture_does_not_have_are_refused() -> None:

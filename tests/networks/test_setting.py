@@ -6,6 +6,7 @@ import pytest
 
 from napari_unetseg.networks import registry
 from napari_unetseg.networks.setting import describe_settings, read_settings
+from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
 
@@ -37,13 +38,27 @@ def test_words_become_what_the_setting_is() -> None:
         ("enet", {"attention": "true"}, r"network 'enet', setting 'attention': there is none; its settings: none"),
         ("unet", {"skips": "summ"}, r"should be 'concatenate' or 'sum', got 'summ' \(did you mean 'sum'\?\)"),
         ("unet", {"groups": "0"}, r"setting 'groups': input should be greater than or equal to 1, got 0; "),
-        ("unet", {"attention": "maybe"}, r"setting 'attention': input should be a valid boolean.*got 'maybe'"),
+        ("unet", {"attention": "maybe"}, r"setting 'attention': must be true or false, got 'maybe'; .*dropout"),
         ("gcn", {"kernel": "4"}, r"kernel must be odd.*use 5"),
     ],
 )
 def test_what_cannot_be_is_told_with_the_nearest(architecture: str, texts: dict[str, str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         read(architecture, **texts)
+
+
+@pytest.mark.parametrize("key", ["depth", "width"])
+def test_a_field_among_the_settings_is_told_its_place(key: str) -> None:
+    message = rf"network 'unet', setting '{key}': it belongs under \[network\], not under \[network.settings\]"
+    with pytest.raises(InputError, match=message):
+        registry.build(NetworkConfig(settings={key: 3}))
+    with pytest.raises(InputError, match="network 'enet', setting 'depth': there is none; its settings: none"):
+        registry.build(NetworkConfig(architecture="enet", settings={"depth": 3}))
+
+
+def test_a_wrong_value_in_a_recipe_lists_what_stands_in_that_table() -> None:
+    with pytest.raises(InputError, match=r"true or false, got 'maybe'; its settings: attention, .*padding_mode$"):
+        registry.build(NetworkConfig(settings={"attention": "maybe"}))
 
 
 def test_settings_tell_type_bounds_default_and_meaning() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_unetseg.images.normalize import Stretch
-from napari_unetseg.schema.config import NormalizationConfig
+from napari_unetseg.schema.config import NormalizationConfig, TargetConfig
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.tasks.samples import Sample, common_pixel_size, fingerprint, prepare, split
 
@@ -147,3 +147,27 @@ def test_numbered_masks_are_taken_for_masks() -> None:
     assert prepared(Sample(image, mask, "labels.tif")).labels.max() == 2
     one_object = np.where(mask == 7, 1, 0)
     assert prepared(Sample(image, one_object, "one.tif")).labels.max() == 1
+
+
+def test_classes_are_not_taken_for_objects() -> None:
+    image, classes = np.zeros((1, 20, 20)), np.zeros((20, 20), int)
+    classes[1::6, 1::6], classes[4::6, 4::6] = 1, 2
+    message = r"^a: .* at most 2 numbers, .*as classes are; learn classes \(--target semantic, .*skimage.measure.label"
+    with pytest.raises(InputError, match=message):
+        prepared(Sample(image, classes, "a"))
+    one_piece = np.where(np.arange(20) < 2, classes, 0) * (np.arange(20)[:, None] < 2)
+    with pytest.raises(InputError, match=message):  # of three numbers two stand for many
+        prepare(
+            [Sample(image, classes, "a"), Sample(image, one_piece, "b")],
+            ndim=2,
+            channels=1,
+            config=NormalizationConfig(),
+        )
+    semantic = prepare(
+        [Sample(image, classes, "a")],
+        ndim=2,
+        channels=1,
+        config=NormalizationConfig(),
+        target=TargetConfig(kind="semantic"),
+    )
+    np.testing.assert_array_equal(semantic[0].labels, classes)

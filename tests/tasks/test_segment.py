@@ -133,8 +133,17 @@ def test_the_channel_must_be_chosen_and_is_used(order: str) -> None:
 
 
 def test_a_model_of_three_channels_refuses_one() -> None:
-    with pytest.raises(InputError, match="reads 3"):
-        task.segment(stack(20, 24), model=make_model(channels=3))
+    flat = np.zeros((20, 24), np.uint8)
+    message = (
+        r"1 channel, model .* reads 3 .*; it is made for images of 3 channels, such as colour: .* --channel 0,0,0$"
+    )
+    with pytest.raises(InputError, match=message):
+        task.segment(flat, model=make_model(channels=3))
+    assert task.segment(flat, model=make_model(channels=3), channels=[0, 0, 0]).shape == (20, 24)
+    with pytest.raises(
+        InputError, match=r"2 channels, .*--channel 0,1,1, or correct the axes with --axes, e\.g\. --axes"
+    ):
+        task.segment(np.stack([flat, flat]), model=make_model(channels=3), axes="CYX")
 
 
 @pytest.mark.parametrize("tile", [16, 32])

@@ -12,6 +12,7 @@ from napari_unetseg.tasks.start import (
     STRENGTHS,
     check_batch,
     check_loss,
+    check_start,
     fit_annotation,
     left_out,
     patch_of,
@@ -91,6 +92,24 @@ def test_a_loss_of_two_classes_is_for_two_classes() -> None:
         with pytest.raises(InputError, match=r"two classes apart, .* has 3; use the loss 'lovasz_softmax'"):
             check_loss(recipe.replace(loss=hinge))
         check_loss(recipe.replace(loss={"kind": "lovasz_softmax"}))
+
+
+def test_classes_are_not_told_to_become_cells() -> None:
+    with pytest.raises(InputError, match=r"the target 'semantic' has 3; use the loss 'lovasz_softmax'$"):
+        check_loss(CLASSES.with_classes(3).replace(loss={"kind": "lovasz_hinge"}))
+
+
+def test_another_network_or_target_than_the_models_is_named(card: ModelCard) -> None:
+    recipe = start_recipe(card)
+    check_start(recipe, card)
+    wider = recipe.replace(network=card.network.replace(width=8))
+    with pytest.raises(InputError, match=r"network\.width 8 \(model: 2\); leave out network\.width, or"):
+        check_start(wider, card)
+    with pytest.raises(InputError, match=r"own: --width 8 \(model: 2\); leave out --width, or"):
+        check_start(wider, card, names={"network.width": "--width"})
+    target = {"target": {"kind": "boundary"}, "network": card.network.replace(out_channels=3)}
+    with pytest.raises(InputError, match=r"own: target\.kind 'boundary' \(model: 'both'\); leave"):
+        check_start(recipe.replace(**target), card)
 
 
 @pytest.mark.parametrize("is_from_scratch", [True, False])

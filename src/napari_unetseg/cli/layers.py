@@ -44,9 +44,26 @@ class RecipeLayers:
         recipe = make_recipe(layers, where=self.where)
         if self.patch is not None:
             recipe = make_recipe([*layers, {"patch": _patch(self.patch, ndim=recipe.network.ndim)}], where="--patch")
+        if model is not None:
+            self._check_start(recipe, model)
         if recipe.steps is None and recipe.minutes is None:
             recipe = recipe.replace(minutes=20.0)
         return recipe
+
+    def _check_start(self, recipe: Recipe, model: Model) -> None:
+        """Refuse what changes the model's network or target, called as it was given."""
+        from napari_unetseg.tasks.start import check_start
+
+        options = {"architecture": "--network", "kind": "--target"}
+        names = {
+            f"{table}.{key}": options.get(key, f"--{key}")
+            for table in ("network", "target")
+            for key in self.given.get(table, {})
+        }
+        if self.settings:
+            names |= {f"network.{key}": f"--set {key}" for key in self.settings}
+            names["network.settings"] = "--set"
+        check_start(recipe, model.card, names=names)
 
     def _annotation(self, model: Model | None) -> dict[str, Any]:
         """Return the settings that suit what 0 means."""

@@ -23,6 +23,11 @@ SetOption = Annotated[
     ),
 ]
 
+OPTIONS = {"width": "--width", "ndim": "--ndim", "architecture": "--network", "network": "--network"}
+"""What else of a network has an option of its own in `train`."""
+OPTIONS_OF_ALL = {"width": "--width", "architecture": "--networks", "network": "--networks"}
+"""The same in `compare`."""
+
 
 def assignments(given: Sequence[str] | None) -> dict[str, str]:
     """Return names and values of words such as 'attention=true'; of a name given twice the last value."""
@@ -36,11 +41,31 @@ def assignments(given: Sequence[str] | None) -> dict[str, str]:
 
 
 def network_layer(texts: Mapping[str, str], *, architecture: str) -> dict[str, Any]:
-    """Return the table `network` of a recipe that says the same; a setting that it does not have is refused."""
+    """Return the table `network` of a recipe that says the same; a setting that it does not have is refused.
+
+    So is an architecture that there is not.
+    """
+    if not texts and architecture == "unet":
+        return {}  # torch need not be loaded for the usual one
     from napari_unetseg.networks import registry
     from napari_unetseg.networks.setting import read_settings
 
-    return read_settings(texts, kind=registry.kind_of(architecture), name=architecture) if texts else {}
+    kind = registry.kind_of(architecture)
+    _check_no_option(texts, options=OPTIONS)
+    return read_settings(texts, kind=kind, name=architecture)
+
+
+def belongs_to_settings(key: str) -> bool:
+    """Tell whether some architecture has a setting of its own that is called so."""
+    from napari_unetseg.networks import registry
+
+    return any(key in registry.kind_of(name).Settings.model_fields for name in registry.names())
+
+
+def _check_no_option(texts: Mapping[str, str], *, options: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        if name in options:
+            raise InputError(f"--set {name}={text}: there is an option for that; give {options[name]} {text}")
 
 
 def share_out(texts: Mapping[str, str], *, configs: Sequence[NetworkConfig]) -> list[NetworkConfig]:
@@ -48,6 +73,7 @@ def share_out(texts: Mapping[str, str], *, configs: Sequence[NetworkConfig]) -> 
     from napari_unetseg.networks import registry
     from napari_unetseg.networks.setting import fields_of, unknown
 
+    _check_no_option(texts, options=OPTIONS_OF_ALL)
     known = {config.architecture: fields_of(registry.kind_of(config.architecture)) for config in configs}
     every = list(dict.fromkeys(name for fields in known.values() for name in fields))
     for name in texts:

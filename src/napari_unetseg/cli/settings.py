@@ -80,7 +80,8 @@ def complaints(error: ValidationError, *, model: type[BaseModel], names: Mapping
         keys = [str(key) for key in problem["loc"]]
         name = names.get(keys[0], ".".join(keys)) if keys else ""
         if problem["type"] == "extra_forbidden":
-            lines.append(f"unknown key '{'.'.join(keys)}'; known here: {', '.join(_known(model, keys[:-1]))}")
+            known = ", ".join(_known(model, keys[:-1]))
+            lines.append(f"unknown key '{'.'.join(keys)}'{_better_place(keys)}; known here: {known}")
             continue
         message = problem["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
@@ -88,6 +89,14 @@ def complaints(error: ValidationError, *, model: type[BaseModel], names: Mapping
         got = "" if given in message else f", got {given}"
         lines.append(f"{name}: {message}{got}" if name else message)
     return lines
+
+
+def _better_place(keys: list[str]) -> str:
+    """Say where a key belongs that is a setting of an architecture, but stands beside its other fields."""
+    from napari_unetseg.cli.network_settings import belongs_to_settings
+
+    is_misplaced = keys[:-1] == ["network"] and belongs_to_settings(keys[-1])
+    return ": it belongs under [network.settings]; move it there" if is_misplaced else ""
 
 
 def _known(model: type[BaseModel], keys: list[str]) -> list[str]:

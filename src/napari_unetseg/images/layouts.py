@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +31,40 @@ def pair_files(images: str | Path, labels: str | Path) -> list[tuple[Path, Path]
     In place of label files there may be folders of masks, one mask per cell: STEM/*.png or STEM/masks/*.png. Such a
     folder can hold the image too, ID/images/ID.png and ID/masks/*.png; then `images` is the same folder as `labels`.
     """
-    return _pair(Path(images), Path(labels), list_left=_list_pictures)
+    return _pair(Path(images), Path(labels), list_left=_list_pictures, words=_IMAGES)
 
 
 def pair_labels(truth: str | Path, predicted: str | Path) -> list[tuple[Path, Path]]:
     """Pair true and predicted labels as `pair_files` pairs images and labels; both may be folders of masks."""
-    return _pair(Path(truth), Path(predicted), list_left=_list_labels)
+    return _pair(Path(truth), Path(predicted), list_left=_list_labels, words=_TRUTH)
 
 
-def _pair(left: Path, right: Path, *, list_left: Callable[[Path], dict[Path, Path]]) -> list[tuple[Path, Path]]:
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What the files of both sides are called in errors, and those that one of them lacks."""
+
+    left: str
+    right: str
+    without_right: str
+    without_left: str
+    both: str
+
+
+_IMAGES = _Words(
+    "image", "label file", "without labels", "without an image", "the folder of images, then that of labels"
+)
+_TRUTH = _Words(
+    "true label file",
+    "predicted label file",
+    "without predicted labels",
+    "without truth",
+    "the folder of predicted labels, then that of the truth",
+)
+
+
+def _pair(
+    left: Path, right: Path, *, list_left: Callable[[Path], dict[Path, Path]], words: _Words
+) -> list[tuple[Path, Path]]:
     if _is_single(left) and _is_single(right):
         return [(left, right)]
     if _is_single(left) or _is_single(right):
@@ -54,7 +80,11 @@ def _pair(left: Path, right: Path, *, list_left: Callable[[Path], dict[Path, Pat
     pairs = [(path, label) for path, label in found.items() if label is not None]
     lonely = [named[path] for path, label in found.items() if label is None]
     if lonely or free.left or not pairs:
-        raise InputError(_unpaired_message(left, right, lonely=lonely, free=list(free.left)))
+        if left == right and not pairs and (lonely or free.left):
+            raise InputError(
+                f"{left}: the same folder was given twice, and no two files in it are a pair; give {words.both}"
+            )
+        raise InputError(_unpaired_message(left, right, lonely=lonely, free=list(free.left), words=words))
     return pairs
 
 
@@ -219,15 +249,18 @@ class _LabelIndex:
         return None
 
 
-def _unpaired_message(images: Path, labels: Path, *, lonely: Sequence[Path], free: Sequence[Path]) -> str:
+def _unpaired_message(left: Path, right: Path, *, lonely: Sequence[Path], free: Sequence[Path], words: _Words) -> str:
     parts = [
         f"{counted(len(paths), noun)} {what} "
         f"({', '.join(path.name for path in paths[:5])}{', ...' if len(paths) > 5 else ''})"
-        for paths, noun, what in ((lonely, "image", "without labels"), (free, "label file", "without an image"))
+        for paths, noun, what in (
+            (lonely, words.left, words.without_right),
+            (free, words.right, words.without_left),
+        )
         if paths
     ]
     wrong = " and ".join(parts) or "no image files"
-    return f"{images} and {labels}: {wrong}; pair them by equal names, or STEM_labels beside STEM"
+    return f"{left} and {right}: {wrong}; pair them by equal names, or STEM_labels beside STEM"
 
 
 def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetseg.labels.classes import as_classes
+from napari_unetseg.labels.classes import MOST_GUESSED, as_classes
 from napari_unetseg.labels.confusion import confusion_scores
 from napari_unetseg.labels.ids import IGNORE
 from napari_unetseg.labels.regions import region_errors, regions_of
@@ -49,10 +49,25 @@ def score_classes(
     is_known = wanted != IGNORE
     pairs = wanted[is_known].astype(np.int64) * count + found[is_known]
     histogram = np.bincount(pairs, minlength=count**2).reshape(count, count)
+    _check_known(histogram, found=int(found.max(initial=0)))
     regions = region_errors(regions_of(found == 0), regions_of(wanted == 0)) if count == 2 else {}
     if count == 2 and has_warping:
         regions |= warping_errors(found == 0, wanted == 0, known=is_known)
     return ClassScores(histogram, regions)
+
+
+def _check_known(histogram: NDArray[np.int64], *, found: int) -> None:
+    """Refuse true objects in the place of classes: more numbers than anybody guesses lie beyond the highest predicted.
+
+    As when learning classes without their number (`classes.as_classes`), but true classes may well be missed.
+    """
+    beyond = np.flatnonzero(histogram.sum(axis=1)[found + 1 :])
+    if len(beyond) > MOST_GUESSED:
+        raise InputError(
+            f"the truth holds ids up to {found + 1 + beyond[-1]}, as a map of objects does, and the prediction classes "
+            f"up to {found}; give a truth that numbers the classes 1, 2, ..., or compare objects with objects "
+            "(--objects, in the dock 'Labels are: objects')"
+        )
 
 
 def summarize_classes(scores: Sequence[ClassScores], names: Sequence[str] | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from napari_unetseg.networks.gcn import GCN
 from napari_unetseg.networks.network import Network
 from napari_unetseg.networks.rednet import RedNet
 from napari_unetseg.networks.segnet import SegNet, SegNetBasic
-from napari_unetseg.networks.setting import check_settings, describe_settings
+from napari_unetseg.networks.setting import SHARED, check_settings, describe_settings
 from napari_unetseg.networks.u2net import U2Net, U2NetLite
 from napari_unetseg.networks.unet import UNet
 from napari_unetseg.networks.unet_plus_plus import UNetPlusPlus
@@ -29,7 +30,6 @@ from napari_unetseg.schema.errors import InputError
 
 __all__ = ["Network", "build", "describe", "describe_one", "divisor", "kind_of", "names"]
 
-_SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")  # fields that some architectures heed
 _ARCHITECTURES: dict[str, type[Network]] = {
     "bisenet": BiSeNet,
     "deconvnet": DeconvNet,
@@ -65,10 +65,17 @@ def build(config: NetworkConfig) -> Network:
 def kind_of(name: str) -> type[Network]:
     """Return the class of an architecture, which says what it is and takes; a wrong name is told the nearest."""
     if name not in _ARCHITECTURES:
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        plain = {_plain(known): known for known in names()}
+        close = difflib.get_close_matches(_plain(name), plain, n=1)
+        hint = f"; did you mean '{plain[close[0]]}'?" if close else ""
         raise InputError(f"unknown architecture '{name}'; known: {', '.join(names())}{hint}")
     return _ARCHITECTURES[name]
+
+
+def _plain(name: str) -> str:
+    """Return what is alike in all spellings of a name, as papers have them too: U-Net++, U²-Net, DeepLabv3+."""
+    letters = unicodedata.normalize("NFKC", name).lower().replace("+", "plus")
+    return "".join(letter for letter in letters if letter.isalnum())
 
 
 def _check(kind: type[Network], config: NetworkConfig) -> None:
@@ -77,7 +84,7 @@ def _check(kind: type[Network], config: NetworkConfig) -> None:
     if config.ndim not in kind.dimensions:
         only = " and ".join(f"{ndim}D" for ndim in kind.dimensions)
         raise InputError(f"the network '{name}' is for {only} only, not {config.ndim}D; choose another, such as unet")
-    for field in _SHARED:
+    for field in SHARED:
         if field not in kind.takes and getattr(config, field) != NetworkConfig.model_fields[field].default:
             raise InputError(f"the network '{name}' has no setting '{field}'; leave it out")
     check_settings(config.settings, kind=kind, name=name)

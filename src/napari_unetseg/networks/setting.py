@@ -13,6 +13,8 @@ from napari_unetseg.networks.network import Network
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
 
+SHARED = ("depth", "padding", "norm", "dropout", "flat_levels")
+"""Fields of `NetworkConfig` that some architectures heed."""
 BOUNDS = {"ge": "minimum", "gt": "above", "le": "maximum", "lt": "below"}
 
 
@@ -53,26 +55,38 @@ def read_settings(texts: Mapping[str, str], *, kind: type[Network], name: str) -
             raise InputError(unknown(key, fields, name=name))
     values = {key: _value(text) for key, text in texts.items()}
     own = {key: value for key, value in values.items() if key in kind.Settings.model_fields}
-    checked = check_settings(own, kind=kind, name=name)
+    checked = check_settings(own, kind=kind, name=name, listed=fields)
     shared = {key: value for key, value in values.items() if key not in own}
     return {**shared, "settings": {key: getattr(checked, key) for key in own}} if own else shared
 
 
-def check_settings(values: Mapping[str, Any], *, kind: type[Network], name: str) -> Any:
-    """Return the settings of an architecture; `InputError` names the first one that cannot be."""
+def check_settings(
+    values: Mapping[str, Any], *, kind: type[Network], name: str, listed: Iterable[str] | None = None
+) -> Any:
+    """Return the settings of an architecture; `InputError` names the first one that cannot be.
+
+    The error lists the architecture's own settings, or those that are to be `listed`.
+    """
     try:
         return kind.Settings.model_validate(values)
     except ValidationError as error:
         first, known = error.errors(include_url=False)[0], kind.Settings.model_fields
     where = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
+        if where in kind.takes or where in NetworkConfig.model_fields.keys() - SHARED:
+            raise InputError(
+                f"network '{name}', setting '{where}': it belongs under [network], not under [network.settings]; "
+                "move it there"
+            )
         raise InputError(unknown(where, known, name=name))
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
+    if first["type"] in ("bool_parsing", "bool_type"):
+        message = "must be true or false"
     hint = _nearest(first["input"], _choices(known[where])) if where in known else ""
     raise InputError(
         f"network '{name}', setting '{where}': {message}, got {first['input']!r}{hint}; "
-        f"its settings: {', '.join(known)}"
+        f"its settings: {', '.join(known if listed is None else listed)}"
     )
 
 

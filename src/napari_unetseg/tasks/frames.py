@@ -71,8 +71,8 @@ def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int
             return [0]
         raise InputError(
             f"{source.name}: read as {source.axes.letters}, the image has {counted(available, 'channel')}"
-            f"{_colours(source)}, model '{model.card.name}' reads {wanted} ({names}); choose with --channel, "
-            f"e.g. --channel {','.join(map(str, range(wanted)))}, or correct the axes with --axes, e.g. --axes ZYX"
+            f"{_colours(source)}, model '{model.card.name}' reads {wanted} ({names}); "
+            f"{_remedy(source, available=available, wanted=wanted)}"
         )
     if len(channels) != wanted:
         raise InputError(
@@ -82,6 +82,20 @@ def choose_channels(source: ImageSource, *, model: Model, channels: Sequence[int
         if not 0 <= index < available:
             raise InputError(f"{source.name}: there is no channel {index}; the image has channels 0..{available - 1}")
     return list(channels)
+
+
+def _remedy(source: ImageSource, *, available: int, wanted: int) -> str:
+    """Say what to do about an image with other channels than the model reads; only what this image allows."""
+    if available > wanted:
+        listed = ",".join(map(str, range(wanted)))
+        return f"choose with --channel, e.g. --channel {listed}, or correct the axes with --axes, e.g. --axes ZYX"
+    listed = ",".join(str(min(index, available - 1)) for index in range(wanted))
+    colour = ", such as colour" if wanted == 3 else ""
+    axes = ", or correct the axes with --axes, e.g. --axes CYX" if set(source.axes.letters) > {"Y", "X"} else ""
+    return (
+        f"it is made for images of {wanted} channels{colour}: take another model, or give a channel more than once, "
+        f"--channel {listed}{axes}"
+    )
 
 
 def measure_stack(

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 from napari_unetseg.images import normalize
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.labels.classes import as_classes
 from napari_unetseg.labels.ids import IGNORE, compact, object_boxes
+from napari_unetseg.labels.scattered import is_scattered
 from napari_unetseg.schema.config import NormalizationConfig, Recipe, TargetConfig
 from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
@@ -22,7 +22,6 @@ from napari_unetseg.tasks.classes import check_tellable
 
 INSTANCES = TargetConfig()
 MIN_SIZE, MIN_SEED = 1 / 8, 1 / 20  # of the median object; tuning on two data sets gave 12 % and 5-6 %
-MASK_PIECES = 4  # separate pieces of the only id from which labels are taken for a mask
 MIN_STRIP = 32  # pixels; a narrower strip of the only image would say little about it
 MIN_OBJECTS = 10  # in the only image, before the strip is moved to where some of them are
 
@@ -93,11 +92,8 @@ def prepare(
     painted = [sample for sample in prepared if _has_objects([sample])]
     if not painted:
         raise InputError("nothing to learn: every label map is empty; paint some objects, each with its own number")
-    if not target.is_semantic and all(_is_mask(sample.labels) for sample in painted):
-        raise InputError(
-            f"{painted[0].name}: every label map holds one number in many separate pieces, as a mask does; give every "
-            "object its own number first, for example with skimage.measure.label, or learn classes (target 'semantic')"
-        )
+    if not target.is_semantic:
+        _check_objects(painted)
     return prepared
 
 
@@ -107,9 +103,20 @@ def _labels_of(sample: Sample, *, target: TargetConfig) -> np.ndarray:
     return compact(sample.labels, name=sample.name)[0]
 
 
-def _is_mask(labels: np.ndarray) -> bool:
-    """Tell whether one id stands for what looks like many objects."""
-    return int(labels.max()) == 1 and ndimage.label(labels == 1)[1] >= MASK_PIECES
+def _check_objects(painted: Sequence[Sample]) -> None:
+    """Refuse masks and classes: of all numbers in all label maps, more than half stand for many objects each."""
+    found = [is_scattered(sample.labels) for sample in painted]
+    numbers = [one for image in found for one in image]
+    if 2 * sum(numbers) <= len(numbers):
+        return
+    most = max(map(len, found))
+    what = "one number in many separate pieces, as a mask does"
+    if most > 1:
+        what = f"at most {most} numbers, most of them in many separate pieces, as classes are"
+    raise InputError(
+        f"{painted[0].name}: every label map holds {what}; learn classes (--target semantic, in the dock 'Labels are: "
+        "classes'), or give every object its own number first, for example with skimage.measure.label"
+    )
 
 
 def split(samples: Sequence[Sample], *, fraction: float, seed: int) -> tuple[list[Sample], list[Sample], str]:

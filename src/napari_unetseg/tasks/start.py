@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from napari_unetseg.schema.card import ModelCard
@@ -83,9 +84,10 @@ def check_loss(recipe: Recipe) -> None:
     """Refuse a loss that does not go with the classes, or would leave out what pixels are to weigh."""
     kind, count = recipe.loss.kind, recipe.target.class_count
     if kind == "lovasz_hinge" and count > 2:
+        other = "" if recipe.target.is_semantic else ", or the target 'distance', which has two"
         raise InputError(
             f"the loss 'lovasz_hinge' tells two classes apart, but the target '{recipe.target.kind}' has {count}; use "
-            "the loss 'lovasz_softmax', or the target 'distance', which has two"
+            f"the loss 'lovasz_softmax'{other}"
         )
     weights = recipe.weights
     if not recipe.loss.knows_weights and (weights.unlabelled or weights.believed):
@@ -94,6 +96,29 @@ def check_loss(recipe: Recipe) -> None:
             f"unlabelled {weights.unlabelled:g}, believed {weights.believed:g}); use another loss, such as "
             "'cross_entropy_dice', or annotate everything, so that 0 means background"
         )
+
+
+def check_start(recipe: Recipe, card: ModelCard, *, names: Mapping[str, str] | None = None) -> None:
+    """Refuse a recipe with another network or target than the model that is to be trained further.
+
+    `names` are those by which a person has given its settings, such as {"network.width": "--width"}.
+    """
+    differing = {
+        f"{table}.{key}": (value, getattr(getattr(card, table), key))
+        for table in ("network", "target")
+        for key, value in getattr(recipe, table).model_dump().items()
+        if value != getattr(getattr(card, table), key)
+    }
+    if len(differing) > 1:
+        differing.pop("network.out_channels", None)  # they follow the target
+    if not differing:
+        return
+    called = {key: (names or {}).get(key, key) for key in differing}
+    told = ", ".join(f"{called[key]} {new!r} (model: {old!r})" for key, (new, old) in differing.items())
+    raise InputError(
+        f"the model '{card.name}' is trained further with another network or target than its own: {told}; leave out "
+        f"{', '.join(called.values())}, or start without a model"
+    )
 
 
 def left_out(recipe: Recipe) -> str:

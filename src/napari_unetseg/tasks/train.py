@@ -35,7 +35,7 @@ from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, fit_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare_for, split
 from napari_unetseg.tasks.serving import Data, score, score_training, serve
-from napari_unetseg.tasks.start import check_batch, check_loss, left_out, slowed, start_recipe
+from napari_unetseg.tasks.start import check_batch, check_loss, check_start, left_out, slowed, start_recipe
 from napari_unetseg.tasks.step import Run, take_step
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
@@ -193,10 +193,7 @@ def _split(
 
 def _set_up(network: Network, *, recipe: Recipe, start: Model | None, device: torch.device, team: Team) -> Run:
     if start is not None:
-        if start.card.network != recipe.network or start.card.target != recipe.target:
-            raise InputError(
-                f"{start.path}: this model has another network or target than the recipe; leave those out of the recipe"
-            )
+        check_start(recipe, start.card)
         network.load_state_dict(start.network.state_dict())
     network = devices.place(network, device=device)
     average = copy.deepcopy(network)
