@@ -25,6 +25,12 @@ def test_a_table_a_picture_and_the_models(run, images, truth):
     assert float(row["ms_per_mpx"]) > 0
     assert float(row["gmacs_per_mpx"]) > 0
     assert row["ap50"] != ""
+    assert row["budget"] == "1 step"
+    head, _, line, costs = result.out.splitlines()[:4]
+    assert head.split()[:3] == ["network", "width", "AP@0.5"]
+    assert line.split()[:2] == ["unet", "4"]
+    assert "GMAC, thousand million multiplications" in costs
+    assert "another budget" not in result.err
     assert read_card("out/unet.safetensors").network.width == 4
     with Image.open("out/compare.png") as picture:
         assert picture.size[0] > 300
@@ -74,3 +80,27 @@ def test_one_that_cannot_learn_is_told_and_the_others_go_on(run, images, truth, 
     assert result.code == 1
     (row,) = rows_of(Path("out"))
     assert (row["error"], row["ap50"]) == ("it does not learn", "")
+
+
+def test_rows_of_another_budget_are_told(run, images, truth, monkeypatch):
+    """A row of an older version (without the column) and one of other steps are named, one of the same is not."""
+    from napari_unetseg.schema.errors import JobError
+    from napari_unetseg.tasks import train
+
+    def fail(*args, **options):
+        raise JobError("it does not learn")
+
+    monkeypatch.setattr(train, "run", fail)
+    Path("out").mkdir()
+    lines = ("network,width,steps,budget", "segnet,4,3,10 minutes", "enet,4,1,1 step", "gcn,4,1,")
+    Path("out/compare.csv").write_text("\n".join(lines), encoding="utf-8")
+    result = run("compare", images, truth, "-o", "out", "--networks", "unet", "--json", *TINY)
+    assert [note for note in result.json["notes"] if "budget" in note] == [
+        "rows that had another budget than 1 step, and so compare badly: segnet (10 minutes), gcn (not noted)"
+    ]
+    assert {row["network"]: row["budget"] for row in rows_of(Path("out"))} == {
+        "segnet": "10 minutes",
+        "enet": "1 step",
+        "gcn": "",
+        "unet": "1 step",
+    }

@@ -52,6 +52,19 @@ def test_classes_name_themselves_in_the_next_command(run, annotations, images):
     assert Path("pairs/palette/a.png").is_file()
 
 
+def test_listed_classes_have_the_numbers_of_the_list(run, annotations, images):
+    words = ("import", annotations, "--images", images, "-o", "pairs", "--semantic", "--classes")
+    refused = run(*words, "nuclei, dividing")
+    assert refused.code == 2
+    assert "'nucleus' is not among --classes nuclei,dividing; did you mean 'nuclei'?" in " ".join(refused.err.split())
+    assert not Path("pairs").exists()
+    result = run(*words, "dividing, nucleus")
+    assert result.code == 0, result.err
+    assert "classes: 1 dividing, 2 nucleus" in result.out
+    assert '--classes "dividing,nucleus"' in result.out
+    assert np.unique(read_labels("pairs/labels/a.tif")).tolist() == [0, 2]
+
+
 def test_a_failed_one_is_named_and_the_exit_code_is_1(run, annotations, images):
     (annotations / "b.json").write_text("[")
     result = run("import", annotations, "--images", images, "-o", "pairs", "--json")

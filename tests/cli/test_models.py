@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.networks.promises import lively
+
+from napari_unetseg.models import file
+from napari_unetseg.schema.card import ModelCard
+from napari_unetseg.schema.config import TargetConfig
+from napari_unetseg.tasks.model import weights_of
+
 
 def test_import_makes_a_model_known_by_name(run, model, images):
     result = run("models", "import", model, "--name", "squares", "--json")
@@ -42,12 +49,27 @@ def test_show_tells_the_card(run, model):
     assert run("models", "show", "nothing-like-it").code == 2
 
 
-def test_export_copies_and_never_replaces(run, model):
+def test_export_copies_and_replaces_only_when_told(run, model):
     run("models", "import", model)
     result = run("models", "export", "threshold", "copy.safetensors")
     assert result.code == 0, result.err
     assert Path("copy.safetensors").read_bytes() == model.read_bytes()
-    assert run("models", "export", "threshold", "copy.safetensors").code == 2
+    refused = run("models", "export", "threshold", "copy.safetensors")
+    assert refused.code == 2
+    assert "give --overwrite" in " ".join(refused.err.split())
+    Path("copy.safetensors").write_bytes(b"other")
+    assert run("models", "export", "threshold", "copy.safetensors", "--overwrite").code == 0
+    assert Path("copy.safetensors").read_bytes() == model.read_bytes()
+
+
+def test_export_says_what_a_copy_is_set_to(run, tmp_path):
+    network = lively("unet_plus_plus")
+    card = ModelCard(name="upp", network=network.config, target=TargetConfig(kind="boundary"))
+    file.save(tmp_path / "upp.safetensors", card=card, weights=weights_of(network))
+    result = run("models", "export", "upp.safetensors", "cut.safetensors", "--set", "keep=2")
+    assert result.code == 0, result.err
+    assert "upp.safetensors -> cut.safetensors, set to keep=2" in result.out
+    assert "the scores in its card are those of the model before" in result.err
 
 
 def test_what_is_no_model_is_not_imported(run):

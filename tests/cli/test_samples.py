@@ -29,11 +29,11 @@ def scored(number, **facts):
     return Validated(number, ap50=0.5, mean_ap=0.4, is_kept=True, seconds=1.0, **facts)
 
 
-def sampled(*, is_of_classes=False, channels=1):
+def sampled(*, classes=(), channels=1):
     """A square in the truth on the left, and what was found on the right of it."""
     truth, found = np.zeros((2, 64, 64), np.int32)
     truth[8:24, 8:24], found[40:56, 40:56] = 1, 2
-    return Sampled("a.tif", np.full((channels, 64, 64), 0.2, np.float32), truth, found, 0.5, is_of_classes)
+    return Sampled("a.tif", np.full((channels, 64, 64), 0.2, np.float32), truth, found, 0.5, classes)
 
 
 @pytest.fixture
@@ -101,11 +101,25 @@ def test_truth_and_what_was_found_have_outlines_of_their_own_colour(tmp_path, ch
 
 
 def test_classes_are_painted_and_what_nobody_annotated_is_not():
-    sample = sampled(is_of_classes=True)
+    sample = sampled(classes=("nucleus", "dividing"))
     sample.found[0, 0] = -1
     picture = module._painted(sample, sample.found, colour=FOUND)
     assert (picture[45, 45] == 51 // 2 + COLOURS[1] // 2).all()
     assert (picture[0, 0] == 51).all()
+
+
+def test_classes_that_occur_are_named_in_their_colours(tmp_path):
+    """The truth has class 1, and 2 was found."""
+    classes = ("nucleus", "dividing", "dead")
+    legend = module._legend([sampled(classes=classes)])
+    assert [patch.get_label() for patch in legend] == ["nucleus", "dividing"]
+    assert [patch.get_facecolor()[:3] for patch in legend] == [tuple(colour / 255) for colour in COLOURS[:2]]
+    assert module._legend([sampled()]) == []
+    heights = []
+    for sample in (sampled(), sampled(classes=classes)):
+        with Image.open(module.write_samples([sample], path=tmp_path / "a.png", title="one")) as drawn:
+            heights.append(drawn.size[1])
+    assert heights[1] - heights[0] == 20
 
 
 def test_train_draws_samples_and_goes_on_or_starts_again_as_with_the_model(run, images, truth):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_unetseg.schema.words import blended, counted, decimal, duration, percent
+from napari_unetseg.schema.words import blended, counted, decimal, duration, percent, significant
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,21 @@ def test_blended_tiles_say_what_they_change_where_that_is_known() -> None:
     assert blended(None) == "blended"
     assert blended(0.00234) == "blended (0.23 %)"
     assert percent(0.0142) == "1.4 %"
+
+
+@pytest.mark.parametrize(
+    ("value", "two", "three"),
+    [
+        (0.02, "0.020", "0.0200"),
+        (0.0234, "0.023", "0.0234"),
+        (0.0996, "0.10", "0.0996"),
+        (1.94, "1.9", "1.94"),
+        (9.96, "10", "9.96"),
+        (31, "31", "31.0"),
+        (134.4, "130", "134"),
+        (12345, "12,000", "12,300"),
+        (0, "0", "0"),
+    ],
+)
+def test_numbers_beside_each_other_have_the_same_digits(value: float, two: str, three: str) -> None:
+    assert (significant(value, digits=2), significant(value)) == (two, three)

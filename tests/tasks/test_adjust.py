@@ -44,6 +44,17 @@ def test_a_model_that_is_cut_down_gives_the_maps_of_the_shallower_head(tmp_path:
         export_adjusted(whole, cut.path, texts={"keep": "1"})
 
 
+def test_a_copy_of_a_copy_is_named_by_what_it_is_set_to_itself(tmp_path: Path) -> None:
+    whole = saved(lively("unet_plus_plus"), tmp_path / "whole.safetensors")
+    first = export_adjusted(whole, tmp_path / "first", texts={"keep": "2"})
+    second = export_adjusted(first, tmp_path / "second", texts={"keep": "4"})
+    assert file.read_card(second).name == "mine keep 4"
+    assert export_adjusted(whole, second, texts={"keep": "1"}, overwrite=True) == second
+    assert file.read_card(second).name == "mine keep 1"
+    with pytest.raises(ModelFileError, match="is the model itself"):
+        export_adjusted(whole, whole, texts={"keep": "1"}, overwrite=True)
+
+
 @pytest.mark.parametrize(
     ("architecture", "settings", "texts", "message"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unetseg.tasks.showcase import EDGE, choose, excerpt
+from napari_unetseg.tasks.showcase import EDGE, choose, excerpt, shortage
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,14 @@ def test_chosen_ones_are_spread(count, total, chosen):
     assert choose(count, total=total) == chosen
 
 
+def test_fewer_than_wanted_are_told():
+    assert shortage(2, total=2) == shortage(0, total=0) == ""
+    assert shortage(3, total=2) == "2 samples instead of 3: a validation looks at no more images"
+    assert shortage(3, total=0) == "no images are held back, so there are no samples to show"
+
+
 def handed_out(image, truth):
-    return excerpt(image, truth=truth, found=truth + 1, name="a", score=0.5, is_of_classes=False)
+    return excerpt(image, truth=truth, found=truth + 1, name="a", score=0.5)
 
 
 def test_of_a_volume_the_middle_plane():

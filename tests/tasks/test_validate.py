@@ -48,4 +48,5 @@ def test_it_hands_out_what_it_finds_and_scores_as_without(samples: list[Sample],
     (sampled,) = (event for event in seen if isinstance(event, Sampled))
     assert sampled.name == held[0].name
     np.testing.assert_array_equal(sampled.truth, held[0].labels)
+    assert not sampled.is_of_classes
     assert scores == finish(task.validate(network, held=held, recipe=recipe))

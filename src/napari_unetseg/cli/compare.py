@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_unetseg.tasks.compare_networks import Row
 
 MINUTES = 10.0
+COSTS = "for a million pixels (Mpx): GMAC, thousand million multiplications; MiB, memory (estimate); ms, time here"
 
 
 def compare(
@@ -57,6 +58,7 @@ def compare(
         from napari_unetseg.cli.progress import drive
         from napari_unetseg.cli.train import reading
         from napari_unetseg.tasks import compare_networks as task
+        from napari_unetseg.tasks.budget import in_words
         from napari_unetseg.tasks.start import check_loss
 
         given = {"network": {"width": width}, "minutes": minutes, "steps": steps, "batch": batch, "seed": seed}
@@ -91,6 +93,7 @@ def compare(
             task.compare(samples, networks=configs, recipe=final, folder=output, device=device, keep=keep),
             report=report,
         )
+        _note_budgets(rows, budget=in_words(final), report=report)
         _tell(rows, output, report=report)
 
 
@@ -161,13 +164,21 @@ def _ranked(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: 1.0 if row.ap50 is None else -row.ap50)
 
 
+def _note_budgets(rows: Sequence[Row], *, budget: str, report: Report) -> None:
+    """Say which rows of earlier runs had another budget, since their scores are no fair comparison."""
+    others = [f"{row.network} ({row.budget or 'not noted'})" for row in rows if row.budget != budget]
+    if others:
+        report.note(f"rows that had another budget than {budget}, and so compare badly: {', '.join(others)}")
+
+
 def _tell(rows: Sequence[Row], folder: Path, *, report: Report) -> None:
     from napari_unetseg.cli.compare_plot import write_comparison
     from napari_unetseg.cli.table import table
 
     ranked = _ranked(rows)
-    head = ("network", "AP@0.5", "mean AP", "parameters", "GMAC/Mpx", "MiB/Mpx", "ms/Mpx", "step")
+    head = ("network", "width", "AP@0.5", "mean AP", "parameters", "GMAC/Mpx", "MiB/Mpx", "ms/Mpx", "step")
     report.say(table([_line(row) for row in ranked], head=head))
+    report.say(COSTS)
     picture = write_comparison(ranked, path=folder / "compare.png")
     report.say(f"{folder / 'compare.csv'} has the table, {picture.name} the picture; the models lie beside them")
     failed = [row for row in rows if row.error]
@@ -181,4 +192,5 @@ def _cell(row: Row, name: str) -> Any:
 
 def _line(row: Row) -> tuple[Any, ...]:
     costs = (row.parameters, row.gmacs_per_mpx, round(row.mib_per_mpx))
-    return (row.network, row.ap50, row.mean_ap, *costs, row.ms_per_mpx and round(row.ms_per_mpx), row.steps or None)
+    scores = (row.network, row.width, row.ap50, row.mean_ap)
+    return (*scores, *costs, row.ms_per_mpx and round(row.ms_per_mpx), row.steps or None)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from napari_unetseg.cli.plot import save_figure
+from napari_unetseg.schema.words import significant
 from napari_unetseg.tasks.compare_networks import Row
 
 _LINE = 0.23
@@ -22,14 +24,19 @@ def write_comparison(rows: Sequence[Row], *, path: Path) -> Path:
     figure = Figure(figsize=(8.6, 0.9 + _LINE * max(1, len(rows))), dpi=110, facecolor="white", layout="constrained")
     panels = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2, 2))
     columns = (
-        ("AP at IoU 0.5", "#0072B2", [row.ap50 for row in rows], "{:.2f}"),
-        ("milliseconds for a million pixels", "#D55E00", [row.ms_per_mpx for row in rows], "{:,.4g}"),
-        ("million parameters", "#777777", [row.parameters / 10**6 or None for row in rows], "{:.2g}"),
+        ("AP at IoU 0.5", "#0072B2", [row.ap50 for row in rows], "{:.2f}".format),
+        ("milliseconds for a million pixels", "#D55E00", [row.ms_per_mpx for row in rows], significant),
+        (
+            "million parameters",
+            "#777777",
+            [row.parameters / 10**6 or None for row in rows],
+            partial(significant, digits=2),
+        ),
     )
     places = range(len(rows))
-    for axes, (title, colour, values, form) in zip(panels, columns, strict=True):
+    for axes, (title, colour, values, text_of) in zip(panels, columns, strict=True):
         bars = axes.barh(places, [value or 0.0 for value in values], height=0.7, color=colour)
-        texts = ["" if value is None else form.format(value) for value in values]
+        texts = ["" if value is None else text_of(value) for value in values]
         axes.bar_label(bars, texts, padding=3, fontsize=8)
         axes.set_title(title, fontsize=9, loc="left")
         axes.margins(x=0.2)

@@ -62,7 +62,9 @@ def evaluate(
         ),
     ] = None,
     axes: AxesOption = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Also draw the scores.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Also draw the scores; of classes the IoU of each.")
+    ] = None,
     as_json: JsonFlag = False,
     verbose: VerboseFlag = False,
 ) -> None:
@@ -78,16 +80,13 @@ def evaluate(
         names = () if semantic is False else classes_held(predicted, truth, is_known=semantic is True)
         if semantic is None:
             semantic = _are_classes(names, predicted, report=report)
-        _check_plot(plot, semantic=semantic)
         scores, failed = _score(predicted, truth, semantic=semantic, axes=axes, report=report)
         if scores["per_image"]:
             report.say(class_score_table(scores, names=names) if semantic else score_table(scores))
         if len(scores["per_image"]) > 1:
             report.say("\n" + per_image_table(scores["per_image"], semantic=semantic))
         if plot is not None:
-            from napari_unetseg.cli.plot import write_score_plot
-
-            report.say(f"plot: {write_score_plot(scores, path=plot)}")
+            report.say(f"plot: {_draw(scores, path=plot, semantic=semantic, names=names)}")
         report.finish({**scores, "failed": failed, "notes": report.notes}, failed=len(failed))
 
 
@@ -124,11 +123,14 @@ def _score(
     return drive(job, report=report, watch=watch), failed
 
 
-def _check_plot(plot: Path | None, *, semantic: bool) -> None:
-    from napari_unetseg.schema.errors import InputError
+def _draw(scores: dict[str, Any], *, path: Path, semantic: bool, names: tuple[str, ...]) -> Path:
+    if semantic:
+        from napari_unetseg.cli.class_plot import write_class_plot
 
-    if plot is not None and semantic:
-        raise InputError("--plot draws the scores of objects, and these labels are classes; leave --plot out")
+        return write_class_plot(scores, path=path, names=names)
+    from napari_unetseg.cli.plot import write_score_plot
+
+    return write_score_plot(scores, path=path)
 
 
 def score_table(scores: dict[str, Any]) -> str:

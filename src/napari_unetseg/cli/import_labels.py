@@ -45,6 +45,15 @@ def import_labels(
             help='What the colours of masks stand for, as lines like \'"#ff0000" = 1\' or \'"#ff0000" = "vesicle"\'.',
         ),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Names of the classes 1, 2, ... with commas between, such as nucleus,dividing; with them each import "
+            "numbers alike. Without, numbers follow COCO's category ids, the alphabet (LabelMe), or the lines of "
+            "--colours.",
+        ),
+    ] = None,
     palette: Annotated[
         bool, typer.Option("--palette", help="Also write the labels as palette PNGs, where their ids go up to 254.")
     ] = False,
@@ -59,6 +68,7 @@ def import_labels(
     """
     with reporting(as_json=as_json, verbose=verbose) as report:
         from napari_unetseg.cli.progress import drive
+        from napari_unetseg.cli.settings import name_list
         from napari_unetseg.tasks.import_labels import import_labels as task
 
         report.when_stopped = lambda: f"images in {output} so far are complete; --overwrite starts again"
@@ -69,6 +79,7 @@ def import_labels(
             format=format,
             is_semantic=semantic,
             colours=colours,
+            classes=name_list(classes),
             axes=axes,
             has_palette=palette,
             overwrite=overwrite,

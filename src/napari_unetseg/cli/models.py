@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_unetseg.cli.network_settings import assignments
-from napari_unetseg.cli.options import JsonFlag, VerboseFlag
+from napari_unetseg.cli.options import JsonFlag, OverwriteFlag, VerboseFlag
 from napari_unetseg.cli.report import reporting
 
 app = typer.Typer(help="List, show, export and import models; list the architectures.", no_args_is_help=True)
@@ -80,6 +80,7 @@ def export_model(
             help="Change a setting of the copy that needs no training: keep=1 to 4 of unet_plus_plus, to cut it down.",
         ),
     ] = None,
+    overwrite: OverwriteFlag = False,
     as_json: JsonFlag = False,
     verbose: VerboseFlag = False,
 ) -> None:
@@ -94,11 +95,14 @@ def export_model(
         if texts:
             from napari_unetseg.tasks.adjust import export_adjusted
 
-            written = export_adjusted(name, path, texts=texts)
+            written = export_adjusted(name, path, texts=texts, overwrite=overwrite)
+            what = f", set to {', '.join(f'{setting}={value}' for setting, value in texts.items())}"
+            report.note("the scores in its card are those of the model before")
         else:
-            written = library.export_model(name, path)
-        report.say(f"{name} -> {written}")
-        report.finish({"name": name, "path": written})
+            written = library.export_model(name, path, overwrite=overwrite)
+            what = ""
+        report.say(f"{name} -> {written}{what}")
+        report.finish({"name": name, "path": written, "notes": report.notes})
 
 
 @app.command("import", short_help="Add a model file to your library.")

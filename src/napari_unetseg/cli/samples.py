@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from napari_unetseg.cli.plot import save_figure
 from napari_unetseg.cli.sample_folder import clear_samples, samples_of
@@ -16,6 +18,8 @@ TRUTH, FOUND = COLOURS[0], COLOURS[1]
 """Orange and sky blue, which colour-blind readers tell apart."""
 CELL = 2.6
 """Edge (inches) of a small picture."""
+_LINE, _COLUMNS = 0.2, 4
+"""Height (inches) of a line of names of classes, and how many are beside each other."""
 
 
 class Samples:
@@ -45,8 +49,10 @@ class Samples:
 
 
 def write_samples(samples: list[Sampled], *, path: Path, title: str) -> Path:
-    """Draw a row for each sample: the image, the truth, and what was found."""
-    figure = Figure(figsize=(3 * CELL, len(samples) * (CELL + 0.28) + 0.3), dpi=100, facecolor="white")
+    """Draw a row for each sample: the image, the truth, and what was found; of classes with their names."""
+    legend = _legend(samples)
+    height = len(samples) * (CELL + 0.28) + 0.3 + _LINE * -(-len(legend) // _COLUMNS)
+    figure = Figure(figsize=(3 * CELL, height), dpi=100, facecolor="white")
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     for row, sample in zip(figure.subplots(len(samples), 3, squeeze=False), samples, strict=True):
         empty = np.zeros_like(sample.truth)
@@ -58,8 +64,26 @@ def write_samples(samples: list[Sampled], *, path: Path, title: str) -> Path:
             axes.imshow(_painted(sample, labels, colour=colour), interpolation="antialiased")
             axes.set_axis_off()
             axes.set_title(_short(text), fontsize=8, loc="left", pad=3)
+    if legend:
+        figure.legend(handles=legend, loc="outside lower left", ncols=_COLUMNS, fontsize=8, frameon=False)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return save_figure(figure, path)
+
+
+def _legend(samples: Sequence[Sampled]) -> list[Patch]:
+    """Return the colour and name of each class that occurs in the pictures; of objects none."""
+    occurring = {int(number) for one in samples for labels in (one.truth, one.found) for number in np.unique(labels)}
+    return [
+        Patch(color=_colour_of(np.array(number)) / 255, label=_short(name, most=24))
+        for number, name in enumerate(samples[0].classes, start=1)
+        if number in occurring
+    ]
+
+
+def _colour_of(classes: np.ndarray) -> np.ndarray:
+    """Return the colours of classes 1, 2, ..., which come round again after the last."""
+    colours: np.ndarray = COLOURS[(classes - 1) % len(COLOURS)]
+    return colours
 
 
 def _painted(sample: Sampled, labels: np.ndarray, *, colour: np.ndarray) -> np.ndarray:
@@ -70,7 +94,7 @@ def _painted(sample: Sampled, labels: np.ndarray, *, colour: np.ndarray) -> np.n
         return outlined(image, labels, colours=colours, zoom=max(1, 256 // max(labels.shape)))
     picture = outlined(image, np.zeros_like(labels), colours=COLOURS)
     is_class = labels > 0  # neither background nor what nobody annotated
-    picture[is_class] = picture[is_class] // 2 + COLOURS[(labels[is_class] - 1) % len(COLOURS)] // 2
+    picture[is_class] = picture[is_class] // 2 + _colour_of(labels[is_class]) // 2
     return picture
 
 

@@ -142,3 +142,8 @@ def channel_list(given: list[str] | None) -> list[int] | None:
     if not all(part.isascii() and part.isdigit() for part in parts):
         raise InputError(f"--channel takes channel numbers counted from 0, such as 0 or 0,2; got '{','.join(given)}'")
     return [int(part) for part in parts]
+
+
+def name_list(text: str | None) -> tuple[str, ...]:
+    """Read names with commas between; none if nothing is given."""
+    return () if text is None else tuple(name.strip() for name in text.split(",") if name.strip())

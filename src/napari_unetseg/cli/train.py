@@ -128,7 +128,9 @@ def train(
     With one mask per cell instead, LABELS holds STEM/*.png for each image, or the folder with ID/images/ID.png and
     ID/masks/*.png (as of the Data Science Bowl 2018) is given twice.
     """
-    names = _names(classes)
+    from napari_unetseg.cli.settings import name_list
+
+    names = name_list(classes)
     given = {
         "network": {"architecture": network, "width": width, "depth": depth, "ndim": ndim and int(ndim)},
         "target": {"kind": target, "classes": len(names) + 1 if names else None},
@@ -187,10 +189,6 @@ def _end_at_once() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return () if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _load_start(name: str | None) -> Model | None:

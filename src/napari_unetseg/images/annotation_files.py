@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_unetseg.images.annotation import Annotation, AnnotationFormat, Annotations
-from napari_unetseg.images.coco import coco_classes, is_coco, read_coco
+from napari_unetseg.images.coco import coco_classes, is_coco, read_coco, used_classes
 from napari_unetseg.images.colours import read_colours, voc_table
 from napari_unetseg.images.find import ENDINGS, list_images, natural_key
 from napari_unetseg.images.json_file import read_json
 from napari_unetseg.images.labelme import is_labelme, labelme_classes, read_labelme
 from napari_unetseg.images.layouts import LABEL_SUFFIXES, stem_of
+from napari_unetseg.images.listed_classes import check_list, check_listed
 from napari_unetseg.images.masks import mask_folders
 from napari_unetseg.images.pictures import mask_annotation, picture_annotation
 from napari_unetseg.images.rois import roi_annotation
@@ -42,19 +43,30 @@ def find_annotations(
     format: AnnotationFormat | None = None,  # noqa: A002 - the word users know
     is_semantic: bool = False,
     colours: Path | None = None,
+    classes: Sequence[str] = (),
 ) -> Annotations:
     """Return what annotations a file or folder holds; a file that cannot be read is an entry with its error.
 
     Where annotations lie beside their `images`, label images among them are those named STEM_labels, _masks or _mask.
+    `classes` names the classes 1, 2, ...; none: COCO's have the order of their ids, LabelMe's that of the alphabet, and
+    those of `colours` that of their lines.
     """
     if colours is not None and format not in (None, "colours"):
         raise InputError(f"--colours tells what colours stand for, --format {format} has none; leave one of them out")
-    table = voc_table() if colours is None else read_colours(colours)
+    if classes and not (is_semantic or colours is not None):
+        raise InputError("--classes numbers classes, and objects are wanted; add --semantic, or leave --classes out")
+    check_list(classes)
+    table = voc_table() if colours is None else read_colours(colours, listed=classes)
     format = format if colours is None else "colours"  # noqa: A001
     group, paths = _choose(_list(place, images=images, format=format), place=place, format=format)
     match group:
         case "JSON file":
-            return _read_json_files(paths, format=format, is_semantic=is_semantic)
+            return _read_json_files(paths, format=format, is_semantic=is_semantic, listed=classes)
+        case _ if classes and colours is None:
+            raise InputError(
+                f"{place}: {_plural(group)} have numbers of classes, no names to look up in --classes; leave it out "
+                "here, and give it to 'train'"
+            )
         case "ImageJ ROI file":
             items = [roi_annotation(path, is_semantic=is_semantic) for path in paths]
         case "folder of masks":
@@ -101,9 +113,9 @@ def _choose(
         groups = {name: paths for name, paths in groups.items() if name == _GROUPS[format]}
     if not groups:
         group = _GROUPS[format] if format else "annotation"
-        what = _SEVERAL.get(group, f"{group}s")
         raise InputError(
-            f"{place}: holds no {what}; known are {_KNOWN} (label images beside their images are named STEM_labels)"
+            f"{place}: holds no {_plural(group)}; known are {_KNOWN} (label images beside their images are named "
+            "STEM_labels)"
         )
     if len(groups) > 1:
         held = ", ".join(counted(len(paths), name, _SEVERAL.get(name, "")) for name, paths in groups.items())
@@ -111,20 +123,33 @@ def _choose(
     return next(iter(groups.items()))
 
 
-def _read_json_files(paths: list[Path], *, format: AnnotationFormat | None, is_semantic: bool) -> Annotations:  # noqa: A002
-    """Read COCO and LabelMe files; classes are numbered by name over all of them."""
+def _plural(group: str) -> str:
+    return _SEVERAL.get(group, f"{group}s")
+
+
+def _read_json_files(
+    paths: list[Path],
+    *,
+    format: AnnotationFormat | None,  # noqa: A002
+    is_semantic: bool,
+    listed: Sequence[str],
+) -> Annotations:
+    """Read COCO and LabelMe files; classes are numbered as they are `listed`, else by name over all of them."""
     values: dict[Path, dict[str, Any]] = {}
     errors: dict[Path, str] = {}
     names: list[str] = []
     labels: set[str] = set()
+    used: dict[str, Path] = {}
 
     def look(path: Path) -> None:
         value = read_json(path)
         if format != "labelme" and is_coco(value):
             names.extend(name for name in coco_classes(value, path=path) if name not in names)
+            used.update(dict.fromkeys(used_classes(value, path=path), path))
             values[path] = value
         elif format != "coco" and is_labelme(value):
-            labels.update(labelme_classes(value, path=path))
+            labels.update(found := labelme_classes(value, path=path))
+            used.update(dict.fromkeys(sorted(found), path))
             values[path] = {"imagePath": value.get("imagePath")}  # neither shapes nor the pixels some files hold
         else:
             known = {"coco": "COCO", "labelme": "LabelMe"}.get(format or "", "COCO or LabelMe")
@@ -132,7 +157,10 @@ def _read_json_files(paths: list[Path], *, format: AnnotationFormat | None, is_s
 
     for path in paths:
         _noting(errors, path, look)
-    classes = tuple(dict.fromkeys([*names, *sorted(labels)])) if is_semantic else ()
+    if listed:
+        unlisted = [name for name in used if name not in listed]
+        check_listed(unlisted, listed=listed, where=str(used[unlisted[0]]) if unlisted else "")
+    classes = tuple(listed or dict.fromkeys([*names, *sorted(labels)])) if is_semantic else ()
     numbers = {name: number for number, name in enumerate(classes, start=1)} if is_semantic else None
     items: list[Annotation] = []
     notes: list[str] = []

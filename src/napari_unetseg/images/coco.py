@@ -32,6 +32,13 @@ def coco_classes(value: dict[str, Any], *, path: Path) -> list[str]:
     return [name for name in names if number_of_word(name) is None]
 
 
+def used_classes(value: dict[str, Any], *, path: Path) -> list[str]:
+    """Return those of the classes that an annotation has; exports list categories that nothing is of."""
+    categories = _categories(value, path=path)
+    used = {categories.get(_key(one.get("category_id")) or "") for one in list_in(value, "annotations", path=path)}
+    return [name for name in coco_classes(value, path=path) if name in used]
+
+
 def read_coco(
     value: dict[str, Any], *, path: Path, numbers: Mapping[str, int] | None
 ) -> tuple[list[Annotation], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_unetseg.images.label_ids import IGNORE, number_of_word
+from napari_unetseg.images.listed_classes import check_listed
 from napari_unetseg.images.palette import VOID, voc_palette
 from napari_unetseg.images.read import open_image
 from napari_unetseg.schema.errors import InputError
@@ -39,11 +40,12 @@ def voc_table() -> ColourTable:
     return ColourTable({int(code): IGNORE if index == VOID else index for index, code in enumerate(codes)})
 
 
-def read_colours(path: Path) -> ColourTable:
+def read_colours(path: Path, *, listed: Sequence[str] = ()) -> ColourTable:
     """Read a table of colours from TOML or JSON: lines like '"#ff0000" = 1' or '"255,0,0" = "vesicle"'.
 
     Values are numbers of classes (0 background, -1 not annotated), or else all of them names, which are numbered 1, 2,
-    ... as they come; "background" and "ignore" are 0 and -1. Black is background unless the table says otherwise.
+    ... as they come, or as they are `listed`; "background" and "ignore" are 0 and -1. Black is background unless the
+    table says otherwise.
     """
     numbers: dict[int, int] = {}
     names: list[str] = []
@@ -53,9 +55,16 @@ def read_colours(path: Path) -> ColourTable:
         if code in numbers:
             raise InputError(f"{path}: has the colour {readable(code)} twice; keep one")
         numbers[code] = _number_of(value, key=key, names=names, path=path)
-    if names and any(isinstance(value, int) and value > 0 for value in entries.values()):
-        raise InputError(f"{path}: mixes names and numbers of classes; give names for all, or numbers for all")
-    return ColourTable({0: 0, **numbers}, tuple(names), path.name)
+    if any(isinstance(value, int) and value > 0 for value in entries.values()):
+        if names:
+            raise InputError(f"{path}: mixes names and numbers of classes; give names for all, or numbers for all")
+        if listed:
+            raise InputError(f"{path}: gives the classes numbers, not names; leave --classes out, or write names there")
+    if listed:
+        check_listed(names, listed=listed, where=str(path))
+        place = {0: 0, IGNORE: IGNORE} | {number: listed.index(name) + 1 for number, name in enumerate(names, start=1)}
+        numbers = {code: place[number] for code, number in numbers.items()}
+    return ColourTable({0: 0, **numbers}, tuple(listed or names), path.name)
 
 
 def colours_to_classes(pixels: np.ndarray, *, table: ColourTable, name: str) -> np.ndarray:

@@ -75,23 +75,28 @@ def import_model(path: str | Path, name: str | None = None) -> Path:
     return user_folder() / f"{name}{SUFFIX}"
 
 
-def export_model(name: str, path: str | Path) -> Path:
-    """Copy a model out of the library, to a file or into a folder; what exists is not replaced."""
+def export_model(name: str, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Copy a model out of the library, to a file or into a folder."""
     source = find(name)
-    target = export_target(source, path)
+    target = export_target(source, path, overwrite=overwrite)
     _copy(source, target)
     return target
 
 
-def export_target(source: Path, path: str | Path) -> Path:
-    """Return the file that a copy of `source` is to be, at `path` or in this folder; what exists is not replaced."""
+def export_target(source: Path, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Return the file that a copy of `source` is to be, at `path` or in this folder.
+
+    What exists is refused, unless it may be replaced (`overwrite`); the model itself never is.
+    """
     target = Path(path).expanduser()
     if target.is_dir():
         target /= source.name
     elif not target.suffix:
         target = target.with_name(target.name + SUFFIX)
-    if target.exists():
-        raise ModelFileError(f"{target}: exists already; choose another name or remove it first")
+    if target.exists() and target.samefile(source):
+        raise ModelFileError(f"{target}: is the model itself, which stays as it is; choose another name")
+    if target.exists() and not overwrite:
+        raise ModelFileError(f"{target}: exists already; choose another name or give --overwrite")
     return target
 
 

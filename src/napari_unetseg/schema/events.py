@@ -106,7 +106,13 @@ class Sampled:
     found: np.ndarray
     score: float
     """Of the whole image: AP at IoU 0.5, or the mean IoU of classes."""
-    is_of_classes: bool
+    classes: tuple[str, ...] = ()
+    """Names of the classes 1, 2, ...; none: labels are of objects."""
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether labels are of classes."""
+        return bool(self.classes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def counted(number: float, noun: str, plural: str = "") -> str:
     """Return the number with its noun: "1 image", "2 images", "1,200 objects", "0 boxes" (given as plural)."""
@@ -16,6 +18,15 @@ def decimal(value: float) -> str:
     if 0 < abs(value) < 0.01:
         return f"{value:.3g}"  # such as the share of pixels in which topology is wrong
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def significant(value: float, *, digits: int = 3) -> str:
+    """Return a number that tells as much as those beside it: "0.0200", "1.90", "31.0", "1,230" (of 1234)."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = digits - 1 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:,.{max(0, decimals)}f}"
 
 
 def percent(share: float) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 from napari_unetseg.schema.config import Recipe
 from napari_unetseg.schema.events import Event
+from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.checkpoint import Progress
 
 
@@ -47,3 +48,10 @@ def used(progress: Progress, *, recipe: Recipe) -> float:
 def next_mark(fraction: float, *, every: float) -> float:
     """Return the first multiple of `every` after `fraction`."""
     return (math.floor(fraction / every + 1e-9) + 1) * every
+
+
+def in_words(recipe: Recipe) -> str:
+    """Name the budget: "500 steps", "10 minutes", or both with an "or", of which the first to run out ends the run."""
+    parts = [counted(recipe.steps, "step")] if recipe.steps else []
+    parts += [counted(recipe.minutes, "minute")] if recipe.minutes else []
+    return " or ".join(parts)

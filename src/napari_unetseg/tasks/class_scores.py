@@ -60,11 +60,16 @@ def named_scores(scores: Mapping[str, Any], *, names: Sequence[str] = ()) -> lis
 
     `names` are those of the classes, the background first; a class that has none is called by its number.
     """
-    known = dict(enumerate(names))
-    classes = [_called(number, known.get(number, "")) for number in range(len(scores["iou"]))]
+    classes = classes_called(len(scores["iou"]), names=names)
     iou = [NamedScore(f"IoU of {name}", value, IOU) for name, value in zip(classes, scores["iou"], strict=True)]
     rest = [NamedScore(name, scores[key], meaning) for key, (name, meaning) in SCORES.items()]
     return [*iou, *(score for score in rest if score.value is not None)]
+
+
+def classes_called(count: int, *, names: Sequence[str] = ()) -> list[str]:
+    """Return what each of `count` classes is called: "class 1 (membrane)", or by its number if it has no name."""
+    known = dict(enumerate(names))
+    return [_called(number, known.get(number, "")) for number in range(count)]
 
 
 def _called(number: int, name: str) -> str:

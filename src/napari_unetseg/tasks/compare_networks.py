@@ -18,6 +18,7 @@ from napari_unetseg.schema.config import NetworkConfig, Recipe, TilingConfig
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.tasks import train
+from napari_unetseg.tasks.budget import in_words
 from napari_unetseg.tasks.model import Model, load_model
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample
@@ -39,18 +40,21 @@ class Row:
     mib_per_mpx: float = 0.0
     """Estimate of the memory for a million pixels (float32)."""
     steps: int = 0
+    """Those of the weights that are kept, as are the seconds; the budget may be larger."""
     seconds: float = 0.0
     ap50: float | None = None
     mean_ap: float | None = None
     ms_per_mpx: float | None = None
     """Milliseconds that this device takes for a million pixels, the fastest of three."""
     error: str = ""
+    budget: str = ""
+    """Steps or minutes it could learn for, in words; not known of tables that older versions wrote."""
 
     @classmethod
     def of_text(cls, cells: Mapping[str, str]) -> Row:
         """Return the row that a table holds as text; `ValueError` or `TypeError` where it is none."""
         values = {name: value for name, value in cells.items() if value != ""}
-        kinds = {"network": str, "error": str, "width": int, "parameters": int, "steps": int}
+        kinds = {"network": str, "error": str, "budget": str, "width": int, "parameters": int, "steps": int}
         facts: dict[str, Any] = {name: kinds.get(name, float)(value) for name, value in values.items()}
         return cls(**facts)
 
@@ -81,10 +85,10 @@ def compare(
             own = recipe.replace(network=config, patch=_patch(recipe, config=config))
             output = folder / f"{name}.safetensors"
             yield from train.run(samples, recipe=own, output=output, validation=validation, device=device)
-            rows.append(_row(config, model=load_model(output), device=device))
+            rows.append(_row(config, model=load_model(output), device=device, budget=in_words(recipe)))
         except UnetSegError as error:
             yield Note(f"{name}: {error}")
-            rows.append(Row(name, config.width, error=str(error)))
+            rows.append(Row(name, config.width, error=str(error), budget=in_words(recipe)))
         if keep is not None:
             keep(rows[-1])
     return rows
@@ -97,7 +101,7 @@ def _patch(recipe: Recipe, *, config: NetworkConfig) -> tuple[int, ...] | None:
     return tuple(-(-edge // step) * step for edge, step in zip(recipe.patch, divisor(config), strict=True))
 
 
-def _row(config: NetworkConfig, *, model: Model, device: str) -> Row:
+def _row(config: NetworkConfig, *, model: Model, device: str, budget: str) -> Row:
     record = model.card.training
     assert record is not None
     size = size_of(config)
@@ -112,6 +116,7 @@ def _row(config: NetworkConfig, *, model: Model, device: str) -> Row:
         ap50=record.scores.get("ap0.50"),
         mean_ap=record.scores.get("mean_ap"),
         ms_per_mpx=time_prediction(model, device=device),
+        budget=budget,
     )
 
 

@@ -64,6 +64,7 @@ def import_labels(
     format: AnnotationFormat | None = None,  # noqa: A002 - the word users know
     is_semantic: bool = False,
     colours: Path | None = None,
+    classes: Sequence[str] = (),
     axes: str | None = None,
     has_palette: bool = False,
     overwrite: bool = False,
@@ -72,12 +73,15 @@ def import_labels(
 
     `images` is the folder of the images, or the only one; none: they lie where the annotations are. The `format` is
     found out where it is not given. Labels are objects, or classes (`is_semantic`); the file `colours` says which class
-    each colour of a mask stands for. `has_palette` adds `output/palette/STEM.png` where a palette can hold the labels.
-    Files that are there are refused before any work, unless they may be replaced (`overwrite`); images and annotations
-    that were given never are. What cannot be imported is an `ItemDone` with its error.
+    each colour of a mask stands for. `classes` names the classes 1, 2, ..., so that they are the same in all imports;
+    other names in the annotations are refused. `has_palette` adds `output/palette/STEM.png` where a palette can hold
+    the labels. Files that are there are refused before any work, unless they may be replaced (`overwrite`); images and
+    annotations that were given never are. What cannot be imported is an `ItemDone` with its error.
     """
     images = images or (annotations if annotations.is_dir() else annotations.parent)
-    found = find_annotations(annotations, images=images, format=format, is_semantic=is_semantic, colours=colours)
+    found = find_annotations(
+        annotations, images=images, format=format, is_semantic=is_semantic, colours=colours, classes=classes
+    )
     for note in found.notes:
         yield Note(note)
     index = ImageIndex(images, without=set(found.files), is_for_one=len(found.items) == 1)

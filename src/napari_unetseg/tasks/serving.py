@@ -61,7 +61,7 @@ def serve(live: Live, *, data: Data, network: Network, recipe: Recipe, step: int
 
 def score(network: Network, *, data: Data, recipe: Recipe, live: Live) -> Generator[Event, None, dict[str, Any] | None]:
     """Score on the held-back samples as `validate` does; none without them, or when the run is to stop."""
-    job = validate(network, held=data.held, recipe=recipe, shown=data.shown)
+    job = validate(network, held=data.held, recipe=recipe, shown=data.shown, names=data.card.classes[1:])
     while True:
         try:
             event = next(job)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unetseg.schema.events import Sampled
+from napari_unetseg.schema.words import counted
 
 EDGE = 256
 """Pixels to a side of the part that is handed out."""
@@ -15,8 +16,17 @@ def choose(count: int, *, total: int) -> set[int]:
     return {int(number) for number in np.linspace(0, total - 1, min(count, total)).round()}
 
 
+def shortage(count: int, *, total: int) -> str:
+    """Say why fewer than `count` images are handed out, if they are."""
+    if count <= total:
+        return ""
+    if not total:
+        return "no images are held back, so there are no samples to show"
+    return f"{counted(total, 'sample')} instead of {count}: a validation looks at no more images"
+
+
 def excerpt(
-    image: np.ndarray, *, truth: np.ndarray, found: np.ndarray, name: str, score: float, is_of_classes: bool
+    image: np.ndarray, *, truth: np.ndarray, found: np.ndarray, name: str, score: float, classes: tuple[str, ...] = ()
 ) -> Sampled:
     """Return copies of at most `EDGE` x `EDGE` pixels, of a volume from its middle plane.
 
@@ -34,7 +44,7 @@ def excerpt(
         truth=truth[rows, columns].copy(),
         found=found[rows, columns].copy(),
         score=score,
-        is_of_classes=is_of_classes,
+        classes=classes,
     )
 
 

@@ -35,8 +35,10 @@ from napari_unetseg.tasks.optimize import learning_rate, make_optimizer
 from napari_unetseg.tasks.patches import Batch, PatchSampler, fit_patch, prefetch
 from napari_unetseg.tasks.samples import Sample, fingerprint, fit_sizes, prepare_for, split
 from napari_unetseg.tasks.serving import Data, score, score_training, serve
+from napari_unetseg.tasks.showcase import shortage
 from napari_unetseg.tasks.start import check_batch, check_loss, check_start, left_out, slowed, start_recipe
 from napari_unetseg.tasks.step import Run, take_step
+from napari_unetseg.tasks.validate import affordable
 
 MAX_SKIPPED = 3  # steps in a row whose loss is not finite
 VALIDATION_SHARE = 4  # between two validations lies at least this many times the last one's duration
@@ -105,7 +107,7 @@ def run(
     matched = match_sizes(samples, validation=validation, start=start, recipe=recipe)
     recipe = matched.recipe
     training, held, how = _split(matched.samples, matched.validation, recipe=recipe)
-    unseen = "" if held or not shown else "no images are held back, so there are no samples to show"
+    unseen = shortage(shown, total=len(affordable(held)))
     yield from map(Note, filter(None, (matched.note, how, unseen)))
     recipe = fit_classes(recipe, [sample.labels for sample in (*training, *held)])
     check_loss(recipe)

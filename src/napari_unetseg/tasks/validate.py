@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from napari_unetseg.schema.config import Recipe, TilingConfig
 from napari_unetseg.schema.events import Event, Validated
 from napari_unetseg.tasks import showcase
 from napari_unetseg.tasks.checkpoint import Progress
+from napari_unetseg.tasks.classes import class_names
 from napari_unetseg.tasks.jobs import as_part
 from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample
@@ -26,17 +27,21 @@ MAX_PIXELS = 8e6  # enough for a stable score, little against the training itsel
 
 
 def validate(
-    network: Network, *, held: list[Sample], recipe: Recipe, shown: int = 0
+    network: Network, *, held: list[Sample], recipe: Recipe, shown: int = 0, names: Sequence[str] = ()
 ) -> Generator[Event, None, dict[str, Any] | None]:
-    """Segment the held-back images with `network`, and hand out `shown` of them; none without such images."""
+    """Segment the held-back images with `network`, and hand out `shown` of them; none without such images.
+
+    `names` are those of the classes 1, 2, ..., where labels are of classes.
+    """
     if not held:
         return None
     tiling = TilingConfig(precision=recipe.precision, device=str(next(network.parameters()).device))
     predictor = Predictor(network.eval(), target=recipe.target, tiling=tiling)
-    held = _affordable(held)
+    held = affordable(held)
     tiles = [len(predictor.plan(sample.labels.shape).tiles) for sample in held]
     chosen = showcase.choose(shown, total=len(held))
     is_semantic = recipe.target.is_semantic
+    classes_shown = class_names(recipe.target, names)[1:] if is_semantic else ()
     scores, class_scores = [], []
     for number, sample in enumerate(held):
         assert sample.stretch is not None  # given by samples.prepare
@@ -61,7 +66,7 @@ def validate(
                 found=found,
                 name=sample.name,
                 score=float(own["foreground_iou"] if is_semantic else own["ap"]["0.50"]),
-                is_of_classes=is_semantic,
+                classes=classes_shown,
             )
     return summarize_classes(class_scores) if is_semantic else metrics.summarize(scores)
 
@@ -82,7 +87,7 @@ def told(
     )
 
 
-def _affordable(held: list[Sample]) -> list[Sample]:
+def affordable(held: list[Sample]) -> list[Sample]:
     """Return as many images, at least one, as have `MAX_PIXELS` pixels together."""
     ends = np.cumsum([sample.labels.size for sample in held])
     return held[: max(1, int(np.searchsorted(ends, MAX_PIXELS, side="right")))]
