@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from napari_unetseg.cli.plot import save_figure
 from napari_unetseg.schema.words import significant
 from napari_unetseg.tasks.compare_networks import Row
 
+_Column = tuple[str, str, list[float | None], Callable[[float], str]]  # title, colour, values, how they are written
 _LINE = 0.23
 """Height of a row, inches."""
 
@@ -23,7 +24,7 @@ def write_comparison(rows: Sequence[Row], *, path: Path) -> Path:
     """
     figure = Figure(figsize=(8.6, 0.9 + _LINE * max(1, len(rows))), dpi=110, facecolor="white", layout="constrained")
     panels = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2, 2))
-    columns = (
+    columns: tuple[_Column, ...] = (
         ("AP at IoU 0.5", "#0072B2", [row.ap50 for row in rows], "{:.2f}".format),
         ("milliseconds for a million pixels", "#D55E00", [row.ms_per_mpx for row in rows], significant),
         (

@@ -74,7 +74,7 @@ def _legend(samples: Sequence[Sampled]) -> list[Patch]:
     """Return the colour and name of each class that occurs in the pictures; of objects none."""
     occurring = {int(number) for one in samples for labels in (one.truth, one.found) for number in np.unique(labels)}
     return [
-        Patch(color=_colour_of(np.array(number)) / 255, label=_short(name, most=24))
+        Patch(color="#" + bytes(_colour_of(np.array(number)).tolist()).hex(), label=_short(name, most=24))
         for number, name in enumerate(samples[0].classes, start=1)
         if number in occurring
     ]

@@ -42,6 +42,7 @@ class BiSeNet(Network):
         "small or crowded cells."
     )
     reference: ClassVar[str] = "Yu, Wang, Peng, Gao, Yu, Sang 2018, arXiv:1808.00897"
+    seam_error: float | None = 0.0017  # benchmarks/seams.py
     output_stride: ClassVar[int] = 8
     least_batch: ClassVar[int] = 2
 

@@ -72,6 +72,7 @@ class DeepLabV3(_DeepLab):
         "times coarser and are smooth."
     )
     reference: ClassVar[str] = "Chen, Papandreou, Schroff, Adam 2017, arXiv:1706.05587"
+    seam_error: float | None = 0.0060  # benchmarks/seams.py
     output_stride: ClassVar[int] = 16
 
     def __init__(self, config: NetworkConfig) -> None:

@@ -44,6 +44,7 @@ class FANet(Network):
     )
     suits: ClassVar[str] = "Fast, with context from everywhere; regions and large objects. Logits have a stride of 8."
     reference: ClassVar[str] = "Hu, Perazzi, Heilbron, Wang, Lin, Saenko, Sclaroff 2021, arXiv:2007.03815"
+    seam_error: float | None = 0.0040  # benchmarks/seams.py
     Settings: ClassVar[type[Config]] = FANetSettings
     output_stride: ClassVar[int] = 8
 

@@ -43,6 +43,7 @@ class RedNet(Network):
         "Images of two channels that show different things, such as a membrane and a nucleus: each gets an encoder."
     )
     reference: ClassVar[str] = "Jiang, Zheng, Luo, Zhang 2018, arXiv:1806.01054"
+    seam_error: float | None = 0.00015  # benchmarks/seams.py
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config)
