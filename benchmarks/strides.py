@@ -25,16 +25,16 @@ from napari_unetseg.schema.config import Recipe
 from napari_unetseg.tasks.samples import Sample, fit_sizes
 
 DATA = "dsb2018_fluo"
-STRIDES = (1, 2, 4, 8, 16, 32)
-RATE = 0.1
+STRIDES = (4, 8, 16, 32)
+RATE = 0.5
 
 
 def main() -> None:
     """Fit maps of each stride, and publish their scores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default=DATA)
-    parser.add_argument("--steps", type=int, default=200, help="of Adam for each image")
-    parser.add_argument("--every", type=int, default=3, help="image that is taken")
+    parser.add_argument("--steps", type=int, default=600, help="of Adam for each image")
+    parser.add_argument("--every", type=int, default=4, help="image that is taken")
     options = parser.parse_args()
     recipe = Recipe()
     recipe = recipe.replace(decoding=fit_sizes(recipe.decoding, samples(options.data, "train")))

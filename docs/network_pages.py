@@ -216,8 +216,8 @@ def comparison() -> str:
     rest = f"\n\n{NOT_COMPARED.removesuffix('.')}: {missing}." if missing else ""
     return f"""Each learnt with the default recipe at its default width, for as many steps as the same time on one core
 allows, and is scored on the validation images of `dsb2018_fluo` (fluorescent nuclei), which took no part. One run each,
-so small differences mean nothing; times are of one thread, other programs running. Losses of different networks, which
-some count at several stages, cannot be compared. Machine: {rows[0]["machine"]}.
+so small differences mean nothing; times are of one thread, another program beside. Losses of different networks,
+which some count at several stages, cannot be compared. Machine: {rows[0]["machine"]}.
 Made by `benchmarks/networks.py`.
 
 {table}{rest}"""
