@@ -249,6 +249,7 @@ def _run(
     from napari_unetseg.cli.progress import drive
     from napari_unetseg.schema.words import counted
     from napari_unetseg.tasks import train as task
+    from napari_unetseg.tasks.budget import in_words
 
     diary = Diary(
         output,
@@ -267,8 +268,7 @@ def _run(
         return f"{kept}; go on from the last checkpoint with the same command and --resume (without --overwrite)"
 
     report.when_stopped = when_stopped
-    budget = counted(recipe.steps, "step") if recipe.steps else counted(recipe.minutes or 0, "minute")
-    network = recipe.network
+    network, budget = recipe.network, in_words(recipe)
     report.note(
         f"{counted(len(samples), 'image')}, {network.architecture} {network.ndim}D of width {network.width}, {budget}"
     )
