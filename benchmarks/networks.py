@@ -5,7 +5,8 @@ work may disturb them: `--time` measures how long a training step of each takes 
 many steps as that long on such a core allows (a tenth of it is left for validation). Rows are kept as lines of
 `results/networks.jsonl` and not repeated; runs of other `--minutes` stand beside them. Scores are those on the images
 held back for validation (`compare`'s), and on the validation part of the data set, which takes no part. `--predict`
-times prediction anew on a machine at rest; `--show` only prints the table, `--plot FILE.png` draws it.
+times prediction anew on a machine at rest, `--score` scores models as this version segments with them; `--show` only
+prints the table, `--plot FILE.png` draws it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from napari_unetseg.schema.config import NetworkConfig, Recipe
 from napari_unetseg.schema.events import Note, StepDone
 from napari_unetseg.tasks import compare_networks, lock, train
 from napari_unetseg.tasks.compare_networks import Row
-from napari_unetseg.tasks.model import load_model
+from napari_unetseg.tasks.model import Model, load_model
 
 DATA = "dsb2018_fluo"
 RUNS = RESULTS / "networks.jsonl"
@@ -37,6 +38,8 @@ TIMES = RESULTS / "networks_times.jsonl"
 WARM = 3
 TIMED = 15
 """Steps of which the median is taken, after those that warm up."""
+OWN = ("AP@0.5", "mean AP", "IoU")
+"""The scores on the validation part that are kept."""
 STEPS_SHARE = 0.9
 """The part of the minutes that goes to steps; the rest is for validation."""
 
@@ -48,6 +51,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--time", action="store_true", help="time the steps, and train nothing")
     parser.add_argument("--predict", action="store_true", help="time the predictions of kept models anew")
+    parser.add_argument("--score", action="store_true", help="score kept models anew on the validation part")
     parser.add_argument("--keep", type=Path, required=True, help="folder of the models")
     parser.add_argument("--show", action="store_true", help="train nothing")
     parser.add_argument("--plot", type=Path)
@@ -56,8 +60,10 @@ def main() -> None:
     for name in options.networks:
         if options.time:
             _time(name)
-        elif options.predict:
-            _predict(name, folder=options.keep)
+        elif options.predict or options.score:
+            model = load_model(options.keep / f"{name}.safetensors")
+            timed = {"ms_per_mpx": compare_networks.time_prediction(model)} if options.predict else {}
+            _revise(name, {**timed, **(_own_scores(model) if options.score else {})}, minutes=options.minutes)
         elif not options.show:
             _train(name, minutes=options.minutes, folder=options.keep)
     lines = [line for line in _lines(RUNS) if line["minutes"] == options.minutes]
@@ -103,8 +109,7 @@ def _train(name: str, *, minutes: float, folder: Path) -> None:
     recipe = _recipe(name).replace(steps=max(20, round(STEPS_SHARE * 60 * minutes / seconds)))
     job = compare_networks.compare(samples(DATA, "train"), networks=[recipe.network], recipe=recipe, folder=folder)
     (row,) = _told(job)
-    scores = score_model(load_model(folder / f"{name}.safetensors"), samples(DATA, "val")) if not row.error else {}
-    own = {key: scores.get(key) for key in ("AP@0.5", "mean AP", "IoU")}
+    own = _own_scores(load_model(folder / f"{name}.safetensors")) if not row.error else dict.fromkeys(OWN)
     _append(RUNS, {**asdict(row), "minutes": minutes, "ms_per_step": 1000 * seconds, **own, "machine": machine()})
     taken.unlink(missing_ok=True)
 
@@ -121,10 +126,16 @@ def _told(job: Iterator[Any]) -> list[Row]:
             print(event.message, flush=True)
 
 
-def _predict(name: str, *, folder: Path) -> None:
-    """Time the prediction of a model that is kept, and write it into its line."""
-    milliseconds = compare_networks.time_prediction(load_model(folder / f"{name}.safetensors"))
-    lines = [{**one, "ms_per_mpx": milliseconds} if one["network"] == name else one for one in _lines(RUNS)]
+def _own_scores(model: Model) -> dict[str, Any]:
+    scores = score_model(model, samples(DATA, "val"))
+    return {name: scores[name] for name in OWN}
+
+
+def _revise(name: str, changes: dict[str, Any], *, minutes: float) -> None:
+    """Write what was measured anew into the line of a network."""
+    lines = [
+        {**line, **changes} if (line["network"], line["minutes"]) == (name, minutes) else line for line in _lines(RUNS)
+    ]
     RUNS.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 

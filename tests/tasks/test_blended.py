@@ -12,6 +12,7 @@ from tests.tasks.test_blockwise import spots
 from tests.tasks.test_predict import TARGET, drain, image_of, limited, make_network, predict
 from tests.tasks.test_segment import make_model
 
+from napari_unetseg.images.blend import Blend
 from napari_unetseg.images.blocks import within
 from napari_unetseg.images.read import from_array, open_image
 from napari_unetseg.images.results import results_of
@@ -203,6 +204,14 @@ def test_a_run_onto_disk_gives_the_labels_of_one_in_memory(tmp_path, monkeypatch
     assert objects == whole.objects
     assert any("cut into" in text for text in told)
     assert any("tiles of 32 px that are blended" in text for text in told)
+
+
+@pytest.mark.parametrize(("name", "edge"), [("gcn", 256), ("u2net", 256), ("u2net_lite", 256), ("deeplab_v3", 512)])
+def test_networks_that_find_more_in_small_tiles_get_them_in_every_view(name, edge) -> None:
+    network = real(name)
+    assert lattice_of(network).blend == Blend(edge, edge // 8)
+    assert lattice_of(Views(network, count=2, classes=3)).blend == Blend(edge, edge // 8)
+    assert lattice_of(network, tile=1024).blend == Blend(1024, 128)
 
 
 def test_three_axes_are_blended_too() -> None:

@@ -69,6 +69,9 @@ class Network(nn.Module):
     """Per spatial axis: a multiple of the divisor that covers all a pixel's logits depend on."""
     is_tile_exact: bool = False
     """Whether tiles read with that halo give the logits of the whole image (in evaluation mode); others are blended."""
+    tile_edge: int = 512
+    """Edge (px) of blended tiles of planes, unless told otherwise: less where it finds more in small ones
+    (`benchmarks/seams.py`)."""
     seam_error: float | None = None
     """Where they are not: the share of pixels that blended tiles of the default size gave another class than the whole
     image in `benchmarks/seams.py`; none: not measured."""

@@ -35,6 +35,7 @@ class Views(Network):
         self.maps_per_pixel = network.maps_per_pixel
         self.divisor, self.halo = network.divisor, network.halo
         self.is_tile_exact, self.seam_error = network.is_tile_exact, network.seam_error
+        self.tile_edge = network.tile_edge
 
     def forward_cropped(self, x: Tensor, halos: Halos) -> Tensor:
         """Return the logits of `x` without its halos."""

@@ -187,7 +187,7 @@ class TilingConfig(Config):
         None,
         ge=LEAST_TILE,
         le=16384,
-        description="Edge of a tile (px); none: chosen from memory, or of networks with blended tiles 512, in 3D 128.",
+        description="Edge of a tile (px); none: chosen from memory; of blended tiles 512 or 256, in 3D 128.",
     )
     batch: int = Field(1, ge=1, le=256, description="Tiles per forward pass.")
     device: str = Field(

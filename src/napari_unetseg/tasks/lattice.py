@@ -18,10 +18,10 @@ from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.words import percent
 from napari_unetseg.tasks import device as devices
 
-EDGE = {2: 512, 3: 128}
-"""Of a blended tile, unless told otherwise, in px; at least four times what offsets are multiples of."""
+EDGE_3D = 128
+"""Of a blended tile of a volume, unless told otherwise, in px; `Network.tile_edge` of planes."""
 OVERLAP = 1 / 8
-"""Of that edge (`benchmarks/seams.py`)."""
+"""Of the edge of a tile (`benchmarks/seams.py`)."""
 TRIED = 8
 """Parts of an edge that is too large: the tile that is advised has the most of them that fit."""
 
@@ -40,7 +40,8 @@ def lattice_of(network: Network, *, tile: int | None = None) -> Lattice:
 def blend_of(network: Network, *, tile: int | None = None) -> Blend:
     """Return edge and overlap of tiles that are blended."""
     multiple = max(network.divisor)
-    edge = tile or -(-max(EDGE[network.config.ndim], 4 * multiple) // multiple) * multiple
+    usual = network.tile_edge if network.config.ndim == 2 else EDGE_3D
+    edge = tile or -(-max(usual, 4 * multiple) // multiple) * multiple
     check_tile(edge, divisor=(multiple,))
     overlap = overlap_of(edge, multiple=multiple, share=OVERLAP)
     if edge < 2 * overlap:
