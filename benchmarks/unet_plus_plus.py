@@ -20,7 +20,7 @@ from report import publish
 from skimage.transform import resize
 
 from napari_unetseg.images import normalize
-from napari_unetseg.schema.config import LossConfig, NetworkConfig, Recipe, TargetConfig
+from napari_unetseg.schema.config import AugmentationConfig, LossConfig, NetworkConfig, Recipe, TargetConfig
 from napari_unetseg.schema.events import Validated
 from napari_unetseg.tasks import train
 from napari_unetseg.tasks.jobs import finish
@@ -30,6 +30,10 @@ from napari_unetseg.tasks.samples import Sample
 
 SETS = ("dsb2018_fluo", "dsb2018_histology", "dsb2018_brightfield")
 EDGE = 96
+AUGMENTATIONS = {
+    "as ever": AugmentationConfig(),
+    "mirrored": AugmentationConfig(probability=0.0, blur=0.0, noise=0.0),  # and other intensities, as in the example
+}
 
 
 def main() -> None:
@@ -39,13 +43,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--loss", default="cross_entropy_dice")
+    parser.add_argument("--augmentation", default="as ever", choices=AUGMENTATIONS)
     parser.add_argument("--name", default="unet_plus_plus", help="name of the results")
     options = parser.parse_args()
     held = [sample for name in SETS for sample in _squeezed(name, "val")]
     rows = []
     for network in options.networks:
         model = _trained(network, options=options)
-        rows.append({"network": network, "width": options.width, "loss": options.loss, **_scores(model, held)})
+        told = {"width": options.width, "loss": options.loss, "augmentation": options.augmentation}
+        rows.append({"network": network, **told, **_scores(model, held)})
     publish(options.name, rows, steps=options.steps, images=len(held))
 
 
@@ -64,6 +70,7 @@ def _trained(network: str, *, options: argparse.Namespace) -> Model:
         network=NetworkConfig(architecture=network, width=options.width, in_channels=3, out_channels=2),
         target=TargetConfig(kind="semantic", classes=2),
         loss=LossConfig(kind=options.loss),
+        augmentation=AUGMENTATIONS[options.augmentation],
         patch=(EDGE, EDGE),
         batch=16,
         steps=options.steps,

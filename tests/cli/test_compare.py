@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from napari_unetseg.models.file import read_card
@@ -59,6 +60,29 @@ def test_one_that_cannot_be_built_is_told_and_the_others_go_on(run, images, trut
     assert rows["unet"]["error"] == ""
     network = read_card("out/unet.safetensors").network
     assert (network.depth, network.settings) == (2, {"residual": True, "skips": "sum"})
+
+
+def test_a_budget_of_the_recipe_holds_and_without_one_there_are_ten_minutes(run, images, truth, monkeypatch):
+    from napari_unetseg.schema.errors import JobError
+    from napari_unetseg.tasks import train
+
+    def fail(samples, *, recipe, **options):
+        raise JobError(f"{recipe.steps} steps, {recipe.minutes} minutes")
+
+    monkeypatch.setattr(train, "run", fail)
+    Path("r.toml").write_text("steps = 7\n")
+    for given, budget in ((("--recipe", "r.toml"), "7 steps, None minutes"), ((), "None steps, 10.0 minutes")):
+        run("compare", images, truth, "-o", "out", "--networks", "unet", *given)
+        assert [row["error"] for row in rows_of(Path("out"))] == [budget]
+
+
+@pytest.mark.parametrize(("command", "output"), [("train", "out.safetensors"), ("compare", "out")])
+def test_a_wrong_recipe_is_told_before_images_are_read(run, images, truth, command, output):
+    next(images.iterdir()).write_bytes(b"no image")
+    Path("r.toml").write_text("[network.settings]\nattentive = true\n")
+    result = run(command, images, truth, "-o", output, "--recipe", "r.toml")
+    assert result.code == 2
+    assert "network 'unet', setting 'attentive'" in result.err.replace("\n", " ")
 
 
 def test_classes_are_refused(run, images, truth):

@@ -32,7 +32,7 @@ def compare(
     ] = "all",
     settings_given: SetOption = None,
     width: Annotated[int | None, typer.Option(help="Feature channels at full resolution, of each of them.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Budget of each in minutes; 10 if neither is given.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Budget of each in minutes; 10 if nothing sets one.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget of each in steps.")] = None,
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Settings of training; options given here win over it.")
@@ -59,13 +59,9 @@ def compare(
         from napari_unetseg.cli.train import reading
         from napari_unetseg.tasks import compare_networks as task
         from napari_unetseg.tasks.budget import in_words
-        from napari_unetseg.tasks.start import check_loss
 
         given = {"network": {"width": width}, "minutes": minutes, "steps": steps, "batch": batch, "seed": seed}
-        if minutes is None and steps is None:
-            given["minutes"] = MINUTES
-        settings = RecipeLayers(given, file=recipe, patch=patch)
-        check_loss(settings.recipe(None))
+        settings = RecipeLayers(given, file=recipe, patch=patch, minutes=MINUTES)
         chosen = _chosen(networks)
         texts = assignments(settings_given)
         share_out(texts, configs=_configs(chosen, recipe=settings.recipe(None)))

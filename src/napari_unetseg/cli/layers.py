@@ -18,7 +18,13 @@ class RecipeLayers:
     """The layers a recipe is made of: the start model's own recipe, then the file, then the options."""
 
     def __init__(
-        self, given: Mapping[str, Any], *, file: Path | None, patch: str | None, settings: Sequence[str] | None = None
+        self,
+        given: Mapping[str, Any],
+        *,
+        file: Path | None,
+        patch: str | None,
+        settings: Sequence[str] | None = None,
+        minutes: float = 20.0,
     ) -> None:
         self.given = _without_nones(given)
         self.settings = assignments(settings)
@@ -26,6 +32,8 @@ class RecipeLayers:
         if "steps" in self.given or "minutes" in self.given:  # a budget given here replaces the file's
             self.file = {key: value for key, value in self.file.items() if key not in ("steps", "minutes")}
         self.patch = patch
+        self.minutes = minutes
+        """The budget if nobody names one."""
         self.where = "train" if file is None else str(file)
 
     def in_channels(self, model: Model | None) -> int | None:
@@ -47,7 +55,7 @@ class RecipeLayers:
         if model is not None:
             self._check_start(recipe, model)
         if recipe.steps is None and recipe.minutes is None:
-            recipe = recipe.replace(minutes=20.0)
+            recipe = recipe.replace(minutes=self.minutes)
         return recipe
 
     def _check_start(self, recipe: Recipe, model: Model) -> None:

@@ -149,12 +149,10 @@ def train(
         from napari_unetseg.cli.destination import check_output
         from napari_unetseg.cli.layers import RecipeLayers
         from napari_unetseg.cli.progress import drive
-        from napari_unetseg.tasks.start import check_loss
 
         output = check_output(output, resume=resume, overwrite=overwrite, has_samples=shown > 0)
         settings = RecipeLayers(given, file=recipe, patch=patch, settings=settings_given)
         model = _load_start(start)
-        check_loss(settings.recipe(model))
         job = reading(
             images,
             labels,
@@ -209,11 +207,15 @@ def reading(
     in_channels: int | None,
     three_axes: bool,
 ) -> Generator[Event, None, list[Sample]]:
-    """Return the job that reads images with their labels, checking first that they are there."""
+    """Return the job that reads images with their labels, after a look at the recipe and whether they are there."""
     from napari_unetseg.cli.settings import channel_list
+    from napari_unetseg.networks import registry
     from napari_unetseg.schema.errors import InputError
     from napari_unetseg.tasks.loading import read_samples
+    from napari_unetseg.tasks.start import check_loss
 
+    registry.check(recipe.network)
+    check_loss(recipe)
     if three_axes and recipe.network.ndim == 3:
         raise InputError("a 3D network sees all three axes by itself; leave out --three-axes or --ndim 3")
     for path in (images, labels):

@@ -57,9 +57,8 @@ _ARCHITECTURES: dict[str, type[Network]] = {
 
 def build(config: NetworkConfig) -> Network:
     """Return a freshly initialised network of the architecture that `config` names."""
-    kind = kind_of(config.architecture)
-    _check(kind, config)
-    return kind(config)
+    check(config)
+    return kind_of(config.architecture)(config)
 
 
 def kind_of(name: str) -> type[Network]:
@@ -78,9 +77,10 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in letters if letter.isalnum())
 
 
-def _check(kind: type[Network], config: NetworkConfig) -> None:
-    """Refuse what this architecture would not heed."""
+def check(config: NetworkConfig) -> None:
+    """Refuse an architecture that there is not, and what it would not heed."""
     name = config.architecture
+    kind = kind_of(name)
     if config.ndim not in kind.dimensions:
         only = " and ".join(f"{ndim}D" for ndim in kind.dimensions)
         raise InputError(f"the network '{name}' is for {only} only, not {config.ndim}D; choose another, such as unet")
