@@ -84,5 +84,13 @@ def test_networks_are_listed(run):
     assert "unet" in names
     lines = run("models", "networks").out.splitlines()
     tiles = {name: next(line for line in lines if line.startswith(f"{name} ")) for name in ("unet", "gcn")}
+    assert " 1,942,340 " in tiles["unet"]
     assert " exact " in tiles["unet"]
     assert " blended " in tiles["gcn"]
+
+
+def test_one_network_is_told_with_what_it_is_good_for(run):
+    lines = run("models", "networks", "gcn").out.splitlines()
+    assert lines[0].startswith("gcn: Very large thin kernels")
+    assert lines[1].startswith("Large objects, and classes")
+    assert any(line.startswith("kernel ") for line in lines)

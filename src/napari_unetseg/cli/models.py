@@ -152,7 +152,7 @@ def networks(
             for entry in entries
         ]
         report.say(table(rows, head=("name", "parameters", "for", "tiles", "summary")))
-        report.say("\nwhat one can be set to: models networks NAME; sources and published sizes too: --json")
+        report.say("\nwhat one is good for and can be set to: models networks NAME; published sizes too: --json")
         report.finish({"networks": entries})
 
 
@@ -160,7 +160,8 @@ def _about_network(entry: Mapping[str, Any]) -> str:
     """Return an architecture and its settings, to be read."""
     from napari_unetseg.cli.table import table, wrapped
 
-    head = f"{entry['name']}: {entry['summary']}\n{entry['reference']}"
+    suits = "\n".join(line for _, line in wrapped({"": entry["suits"]}))
+    head = f"{entry['name']}: {entry['summary']}\n{suits}\n{entry['reference']}"
     if not entry["settings"]:
         return f"{head}\n\nnothing to set but --width"
     rows = []

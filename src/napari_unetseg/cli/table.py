@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from napari_unetseg.schema.words import decimal
 
 WIDTH = 96  # characters of a text in a table
+GROUPED = 10_000  # whole numbers from here on have a comma at every thousand
 
 
 def table(rows: Sequence[Sequence[object]], *, head: Sequence[str]) -> str:
@@ -35,7 +36,7 @@ def _text(value: object) -> str:
         return "-"
     if isinstance(value, float):
         return decimal(value)
-    return str(value)
+    return f"{value:,}" if isinstance(value, int) and value >= GROUPED else str(value)
 
 
 def _fit(text: str, width: int, *, right: bool) -> str:

@@ -96,7 +96,7 @@ def names() -> list[str]:
 
 
 def describe() -> list[dict[str, Any]]:
-    """Say of each architecture what it is, where it comes from, its parameters, and what it can do and be set to."""
+    """Say of each architecture what it is and suits, where it is from, its parameters, what it can do and be set to."""
     return [describe_one(name) for name in names()]
 
 
@@ -106,6 +106,7 @@ def describe_one(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "summary": kind.summary,
+        "suits": kind.suits,
         "reference": kind.reference,
         "parameters": _parameters(NetworkConfig(architecture=name)),
         "published_width": kind.published_width,
