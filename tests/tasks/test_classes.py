@@ -144,7 +144,7 @@ def test_classes_are_learnt_and_scored(semantic: Recipe, classed: list[Sample], 
     masks = [replace(sample, labels=sample.labels > 0) for sample in classed]
     path = tmp_path / "mask.safetensors"
     events = list(train.run(masks, recipe=recipe, output=path, class_names=["disc"]))
-    best = max(event.mean_iou or 0 for event in events if isinstance(event, Validated))
+    best = max(event.foreground_iou or 0 for event in events if isinstance(event, Validated))
     assert best > 0.8
     steps = [event.loss for event in events if isinstance(event, StepDone)]
     assert np.mean(steps[-10:]) < 0.8 * np.mean(steps[:10])

@@ -29,16 +29,16 @@ def test_a_row_every_so_many_steps_and_for_each_score(tmp_path: Path) -> None:
     first, second = rows(path)
     assert path.name == "mine.log.csv"
     assert (first["step"], first["epoch"], first["loss"]) == ("50", "20", "25.5")
-    assert (first["ap50"], first["mean_ap"], first["mean_iou"], first["kept"]) == ("0.5", "0.25", "", "1")
+    assert (first["ap50"], first["mean_ap"], first["foreground_iou"], first["kept"]) == ("0.5", "0.25", "", "1")
     assert (second["step"], second["loss"], second["kept"]) == ("51", "7", "0")
 
 
 def test_classes_have_their_own_score(tmp_path: Path) -> None:
     log = TrainingLog.begin(tmp_path / "a.log.csv", images=1, batch=1, resume=False)
     log.add(step(3))
-    log.add(Validated(3, ap50=0.0, mean_ap=0.0, is_kept=True, seconds=1.0, mean_iou=0.75))
+    log.add(Validated(3, ap50=0.0, mean_ap=0.0, is_kept=True, seconds=1.0, foreground_iou=0.75))
     (row,) = rows(log.path)
-    assert (row["ap50"], row["mean_iou"]) == ("", "0.75")
+    assert (row["ap50"], row["foreground_iou"]) == ("", "0.75")
 
 
 def test_a_resumed_run_goes_on_where_the_checkpoint_was(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from napari_unetseg.cli.plot import save_figure
+from napari_unetseg.schema.words import FOREGROUND_IOU
 from napari_unetseg.tasks.class_scores import classes_called
 
 _LINE = 0.3
@@ -31,7 +32,7 @@ def write_class_plot(scores: Mapping[str, Any], *, path: Path, names: Sequence[s
     axes.set_yticks(places, classes_called(len(values), names=names), fontsize=9)
     axes.set_xlim(0, 1.1)
     axes.set_ylim(max(1, len(values)) - 0.5, -0.5)
-    axes.set_title(f"mean IoU, without background: {scores['foreground_iou']:.3f}", fontsize=10, loc="left")
+    axes.set_title(f"{FOREGROUND_IOU}: {scores['foreground_iou']:.3f}", fontsize=10, loc="left")
     axes.set_xlabel("IoU", fontsize=9)
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     axes.tick_params(left=False, labelsize=9)

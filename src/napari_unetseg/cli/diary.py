@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from napari_unetseg.cli.plot import save_figure
 from napari_unetseg.cli.samples import Samples
 from napari_unetseg.schema.events import Event, Saved
+from napari_unetseg.schema.words import MEASURES
 from napari_unetseg.tasks.history import History
 from napari_unetseg.tasks.training_log import TrainingLog, log_of
 
@@ -70,6 +71,6 @@ def write_curves(history: History, *, path: Path) -> Path:
             score, second = history.kept
             right.plot(second / unit, score, "o", markersize=11, markerfacecolor="none", color=_SCORE)
         right.set_ylim(0, 1)
-        right.set_ylabel(f"{'AP at IoU 0.5' if history.measure == 'AP' else 'mean IoU'} (ring: kept)", color=_SCORE)
+        right.set_ylabel(f"{MEASURES[history.measure]} (ring: kept)", color=_SCORE)
     axes.set_title(path.name.removesuffix(".curves.png"), fontsize=11, loc="left")
     return save_figure(figure, path)

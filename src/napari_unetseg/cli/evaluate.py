@@ -9,6 +9,7 @@ import typer
 
 from napari_unetseg.cli.options import AxesOption, JsonFlag, VerboseFlag
 from napari_unetseg.cli.report import Report, reporting
+from napari_unetseg.schema.words import FOREGROUND_IOU
 
 SUMMARY = {
     "mean_ap": "mean AP 0.50-0.90",
@@ -16,7 +17,7 @@ SUMMARY = {
     "pq": "panoptic quality",
     "seg": "SEG (tracking challenge)",
     "dice": "Dice, foreground",
-    "mean_iou": "mean IoU, classes",
+    "mean_iou": "mean IoU, all classes",
     "fw_iou": "frequency-weighted IoU",
     "pixel_accuracy": "pixel accuracy",
     "mean_class_accuracy": "mean class accuracy",
@@ -35,7 +36,7 @@ COLUMNS = {
 CLASS_COLUMNS = {
     "name": "image",
     "pixel_error": "pixel error",
-    "foreground_iou": "mean IoU",
+    "foreground_iou": FOREGROUND_IOU,
     "rand_error": "Rand error",
     "warping_error": "warping error",
     "splits": "splits",

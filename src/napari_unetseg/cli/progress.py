@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from napari_unetseg.cli.report import Report, printable
 from napari_unetseg.schema.events import Event, ItemDone, Note, Saved, StepDone, TileDone, Validated
-from napari_unetseg.schema.words import duration
+from napari_unetseg.schema.words import MEASURES, duration
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -95,7 +95,7 @@ class Progress:
                 self.update(event.fraction, f"step {event.step}, loss {event.loss:.4f}{best}")
             case Validated():
                 self.best = max(event.shown, self.best or 0.0)
-                self.measure = "AP at IoU 0.5" if event.mean_iou is None else "mean IoU"
+                self.measure = MEASURES[event.measure]
             case Note():
                 self._above_bar(lambda: self.report.note(event.message))
             case Saved():

@@ -13,6 +13,7 @@ from napari_unetseg.cli.plot import save_figure
 from napari_unetseg.cli.sample_folder import clear_samples, samples_of
 from napari_unetseg.labels.outlines import COLOURS, outlined
 from napari_unetseg.schema.events import Event, Sampled, StepDone, Validated
+from napari_unetseg.schema.words import MEASURES
 
 TRUTH, FOUND = COLOURS[0], COLOURS[1]
 """Orange and sky blue, which colour-blind readers tell apart."""
@@ -43,7 +44,7 @@ class Samples:
             case Validated() if self._found:
                 folder = samples_of(self.model)
                 folder.mkdir(exist_ok=True)
-                title = f"{self.model.stem}, step {event.step}: {_measure(event.measure)} {event.shown:.3f}"
+                title = f"{self.model.stem}, step {event.step}: {MEASURES[event.measure]} {event.shown:.3f}"
                 write_samples(self._found, path=folder / f"step_{event.step:06d}.png", title=title)
                 self._found = []
 
@@ -56,7 +57,7 @@ def write_samples(samples: list[Sampled], *, path: Path, title: str) -> Path:
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     for row, sample in zip(figure.subplots(len(samples), 3, squeeze=False), samples, strict=True):
         empty = np.zeros_like(sample.truth)
-        score = f"{_measure('IoU' if sample.is_of_classes else 'AP')} {sample.score:.3f}"
+        score = f"{MEASURES['IoU' if sample.is_of_classes else 'AP']} {sample.score:.3f}"
         texts = (sample.name, "truth", f"found, {score}")
         for axes, labels, colour, text in zip(
             row, (empty, sample.truth, sample.found), (TRUTH, TRUTH, FOUND), texts, strict=True
@@ -96,10 +97,6 @@ def _painted(sample: Sampled, labels: np.ndarray, *, colour: np.ndarray) -> np.n
     is_class = labels > 0  # neither background nor what nobody annotated
     picture[is_class] = picture[is_class] // 2 + _colour_of(labels[is_class]) // 2
     return picture
-
-
-def _measure(name: str) -> str:
-    return "mean IoU" if name == "IoU" else "AP at IoU 0.5"
 
 
 def _short(text: str, *, most: int = 40) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_unetseg.schema.config import NetworkConfig
-from napari_unetseg.schema.words import counted, duration
+from napari_unetseg.schema.words import FOREGROUND_IOU, counted, duration
 
 if TYPE_CHECKING:
     from napari_unetseg.schema.card import ModelCard, TrainingRecord
@@ -16,7 +16,7 @@ SCORES = {
     "mean_ap": "mean AP 0.50-0.90",
     "f1": "F1",
     "dice": "Dice",
-    "foreground_iou": "mean IoU, without background",
+    "foreground_iou": FOREGROUND_IOU,
     "pixel_error": "pixel error",
     "rand_error": "adapted Rand error",
 }

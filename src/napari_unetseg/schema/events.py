@@ -57,23 +57,23 @@ class Validated:
     seconds: float
     on_training: bool = False
     """The score is on the training objects themselves, as there are none to hold back: it says nothing of others."""
-    mean_iou: float | None = None
+    foreground_iou: float | None = None
     """Where classes are learnt, which have no average precision (0 then): mean IoU of those but for the background."""
 
     @property
     def measure(self) -> str:
         """What the scores are called."""
-        return "AP" if self.mean_iou is None else "IoU"
+        return "AP" if self.foreground_iou is None else "IoU"
 
     @property
     def shown(self) -> float:
         """The score that people are shown: AP at IoU 0.5, or the mean IoU of classes."""
-        return self.ap50 if self.mean_iou is None else self.mean_iou
+        return self.ap50 if self.foreground_iou is None else self.foreground_iou
 
     @property
     def value(self) -> float:
         """The score by which the best network is chosen."""
-        return self.mean_ap if self.mean_iou is None else self.mean_iou
+        return self.mean_ap if self.foreground_iou is None else self.foreground_iou
 
 
 @dataclass(frozen=True, slots=True)

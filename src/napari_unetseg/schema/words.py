@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+FOREGROUND_IOU = "mean IoU, without background"
+MEASURES = {"AP": "AP at IoU 0.5", "IoU": FOREGROUND_IOU}
+"""What a training is scored by: average precision of objects, or IoU of classes."""
+
 
 def counted(number: float, noun: str, plural: str = "") -> str:
     """Return the number with its noun: "1 image", "2 images", "1,200 objects", "0 boxes" (given as plural)."""

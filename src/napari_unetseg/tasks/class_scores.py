@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from napari_unetseg.schema.words import FOREGROUND_IOU
+
 REGIONS = "the regions that the background falls into, where there are two classes"
 SCORES = {
     "foreground_iou": (
-        "mean IoU, without background",
+        FOREGROUND_IOU,
         "Mean of the IoU of the classes but for the background, class 0",
     ),
     "mean_iou": ("mean IoU, all classes", "Mean of the IoU of all classes, the background among them"),

@@ -11,7 +11,7 @@ from typing import Self
 from napari_unetseg.images.atomic import write_text
 from napari_unetseg.schema.events import Event, StepDone, Validated
 
-COLUMNS = ("step", "epoch", "seconds", "learning_rate", "loss", "ap50", "mean_ap", "mean_iou", "kept")
+COLUMNS = ("step", "epoch", "seconds", "learning_rate", "loss", "ap50", "mean_ap", "foreground_iou", "kept")
 """`epoch`: how often each image was drawn, on average; `loss`: the mean since the row before; `kept`: whether the
 weights were saved as the best so far."""
 EVERY = 50
@@ -56,9 +56,9 @@ class TrainingLog:
                 if event.step % EVERY == 0:
                     self._write_row("", "", "", "")
             case Validated() if not event.on_training:
-                is_of_classes = event.mean_iou is not None
+                is_of_classes = event.foreground_iou is not None
                 ap = ("", "") if is_of_classes else (f"{event.ap50:.6g}", f"{event.mean_ap:.6g}")
-                self._write_row(*ap, f"{event.mean_iou:.6g}" if is_of_classes else "", str(int(event.is_kept)))
+                self._write_row(*ap, f"{event.foreground_iou:.6g}" if is_of_classes else "", str(int(event.is_kept)))
 
     def close(self) -> None:
         """Write a row for the last steps, if they have none."""

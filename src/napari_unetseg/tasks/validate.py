@@ -83,7 +83,7 @@ def told(
         is_kept=is_kept,
         seconds=progress.seconds,
         on_training=on_training,
-        mean_iou=float(scores["foreground_iou"]) if is_of_classes else None,
+        foreground_iou=float(scores["foreground_iou"]) if is_of_classes else None,
     )
 
 
