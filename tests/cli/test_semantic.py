@@ -130,3 +130,21 @@ def test_unpainted_pixels_of_classes_weigh_nothing() -> None:
     given = {"target": {"kind": "semantic"}, "unlabelled_is_background": False}
     weights = RecipeLayers(given, file=None, patch=None).recipe(None).weights
     assert (weights.unlabelled, weights.believed) == (0, 0)
+
+
+def test_the_table_of_images_has_what_some_of_them_have() -> None:
+    from napari_unetseg.cli.evaluate import class_image_table
+
+    shared = {"pixel_error": 0.25, "foreground_iou": 0.5}
+    three = {"name": "a", **shared, "iou": [0.9, 0.5, None]}
+    lines = class_image_table([three, {"name": "b", **shared, "iou": [0.9, 0.5]}], names=("background", "nerve"))
+    assert lines.splitlines()[0].split("  ") == [
+        "image",
+        "pixel error",
+        "mean IoU, without background",
+        "IoU of class 1 (nerve)",
+    ]
+    two = {"name": "c", **shared, "iou": [0.9, 0.5], "rand_error": 0.0, "splits": 1}
+    head = class_image_table([two]).splitlines()[0]
+    assert "Rand error  splits" in head
+    assert "class 1" not in head

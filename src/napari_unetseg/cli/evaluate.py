@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -85,7 +86,8 @@ def evaluate(
         if scores["per_image"]:
             report.say(class_score_table(scores, names=names) if semantic else score_table(scores))
         if len(scores["per_image"]) > 1:
-            report.say("\n" + per_image_table(scores["per_image"], semantic=semantic))
+            entries = scores["per_image"]
+            report.say("\n" + (class_image_table(entries, names=names) if semantic else image_table(entries)))
         if plot is not None:
             report.say(f"plot: {_draw(scores, path=plot, semantic=semantic, names=names)}")
         report.finish({**scores, "failed": failed, "notes": report.notes}, failed=len(failed))
@@ -152,9 +154,26 @@ def class_score_table(scores: dict[str, Any], *, names: tuple[str, ...] = ()) ->
     return table(rows, head=("score", "value"))
 
 
-def per_image_table(entries: list[dict[str, Any]], *, semantic: bool = False) -> str:
+def image_table(entries: Sequence[Mapping[str, Any]]) -> str:
     """Return one line of main scores for each image."""
     from napari_unetseg.cli.table import table
 
-    columns = CLASS_COLUMNS if semantic else COLUMNS
-    return table([tuple(entry.get(key) for key in columns) for entry in entries], head=tuple(columns.values()))
+    return table([tuple(entry[key] for key in COLUMNS) for entry in entries], head=tuple(COLUMNS.values()))
+
+
+def class_image_table(entries: Sequence[Mapping[str, Any]], *, names: tuple[str, ...] = ()) -> str:
+    """Return one line for each image: scores that some have, and of more than two classes the IoU of each.
+
+    The errors of regions are those of two classes alone.
+    """
+    from napari_unetseg.cli.table import table
+    from napari_unetseg.tasks.class_scores import classes_called
+
+    columns = {text: [entry.get(key) for entry in entries] for key, text in CLASS_COLUMNS.items()}
+    ious = [entry["iou"] for entry in entries]
+    count = max(map(len, ious))
+    if count > 2:
+        for number, name in enumerate(classes_called(count, names=names)[1:], start=1):
+            columns[f"IoU of {name}"] = [iou[number] if number < len(iou) else None for iou in ious]
+    told = {text: values for text, values in columns.items() if any(value is not None for value in values)}
+    return table(list(zip(*told.values(), strict=True)), head=tuple(told))
