@@ -43,29 +43,33 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--loss", default="cross_entropy_dice")
+    parser.add_argument("--smooth", action="store_true", help="smooth images before they are made smaller")
     parser.add_argument("--augmentation", default="as ever", choices=AUGMENTATIONS)
     parser.add_argument("--name", default="unet_plus_plus", help="name of the results")
     options = parser.parse_args()
-    held = [sample for name in SETS for sample in _squeezed(name, "val")]
+    held = [sample for name in SETS for sample in _squeezed(name, "val", is_smoothed=options.smooth)]
     rows = []
     for network in options.networks:
         model = _trained(network, options=options)
-        told = {"width": options.width, "loss": options.loss, "augmentation": options.augmentation}
+        told = {name: getattr(options, name) for name in ("width", "loss", "augmentation", "smooth")}
         rows.append({"network": network, **told, **_scores(model, held)})
     publish(options.name, rows, steps=options.steps, images=len(held))
 
 
-def _squeezed(name: str, part: str) -> Iterator[Sample]:
-    """Yield images of three channels and masks of 0 and 1, both `EDGE` pixels wide."""
+def _squeezed(name: str, part: str, *, is_smoothed: bool) -> Iterator[Sample]:
+    """Yield images of three channels and masks of 0 and 1, both `EDGE` pixels wide.
+
+    Without smoothing, as in the example, a pixel of the image tells of the same place as that of the mask.
+    """
     for sample in samples(name, part):
         image = np.broadcast_to(sample.image, (3, *sample.labels.shape)).astype(np.float32)
-        small = np.stack([resize(channel, (EDGE, EDGE), anti_aliasing=True) for channel in image])
+        small = np.stack([resize(channel, (EDGE, EDGE), order=1, anti_aliasing=is_smoothed) for channel in image])
         mask = resize(sample.labels > 0, (EDGE, EDGE), order=0, anti_aliasing=False)
         yield Sample(small, mask.astype(np.uint8), f"{name}/{sample.name}")
 
 
 def _trained(network: str, *, options: argparse.Namespace) -> Model:
-    training = [sample for name in SETS for sample in _squeezed(name, "train")]
+    training = [sample for name in SETS for sample in _squeezed(name, "train", is_smoothed=options.smooth)]
     recipe = Recipe(
         network=NetworkConfig(architecture=network, width=options.width, in_channels=3, out_channels=2),
         target=TargetConfig(kind="semantic", classes=2),

@@ -115,8 +115,9 @@ def test_another_network_or_target_than_the_models_is_named(card: ModelCard) -> 
 @pytest.mark.parametrize("is_from_scratch", [True, False])
 def test_a_loss_without_weights_is_not_for_what_nobody_has_annotated(is_from_scratch: bool) -> None:
     recipe = fit_annotation(Recipe(), zero_is_background=False, is_from_scratch=is_from_scratch)
-    with pytest.raises(InputError, match=r"'lovasz_softmax' weighs all pixels alike, .* use another loss"):
-        check_loss(recipe.replace(loss={"kind": "lovasz_softmax"}))
+    for kind in ("dice", "lovasz_softmax"):
+        with pytest.raises(InputError, match=rf"'{kind}' weighs all pixels alike, .* use another loss"):
+            check_loss(recipe.replace(loss={"kind": kind}))
     for kind in ("cross_entropy", "cross_entropy_dice", "focal", "bce_dice"):
         check_loss(recipe.replace(loss={"kind": kind}))
 

@@ -81,7 +81,7 @@ def train(
         str | None,
         typer.Option(
             help="What is minimised: cross_entropy (the usual one), cross_entropy_dice, focal, bce_dice, "
-            "lovasz_softmax, or of two classes lovasz_hinge."
+            "dice, lovasz_softmax, or of two classes lovasz_hinge."
         ),
     ] = None,
     match_size: Annotated[

@@ -65,6 +65,8 @@ class SegmentationLoss(nn.Module):
                 return focal_loss(logits, classes, weight, self.loss.focal_gamma, total=total)
             case "bce_dice":
                 return bce_dice_loss(logits, classes, weight, sure=sure, total=total)
+            case "dice":
+                return soft_dice_loss(logits, sure, total=total)
             case "lovasz_hinge":
                 return lovasz_hinge(logits, sure, total=total)
             case "lovasz_softmax":

@@ -14,7 +14,9 @@ Precision = Literal["auto", "float32", "bfloat16"]
 TargetKind = Literal["boundary", "distance", "both", "semantic"]
 MAX_CLASSES = 255
 LEAST_TILE = 16
-LossKind = Literal["cross_entropy", "cross_entropy_dice", "focal", "bce_dice", "lovasz_hinge", "lovasz_softmax"]
+LossKind = Literal["cross_entropy", "cross_entropy_dice", "focal", "bce_dice", "dice", "lovasz_hinge", "lovasz_softmax"]
+WEIGHTLESS = frozenset({"dice", "lovasz_hinge", "lovasz_softmax"})
+"""Losses of whole patches, in which no pixel can weigh more than another."""
 ClassWeights = Literal["power", "median_frequency", "enet"]
 
 
@@ -140,7 +142,8 @@ class LossConfig(Config):
         "cross_entropy",
         description="Loss over the classes. 'cross_entropy': weighted. 'cross_entropy_dice': plus Dice of the batch. "
         "'focal': less for what is right already. 'bce_dice': each class against all others, plus Dice of each patch. "
-        "'lovasz_softmax', of two classes 'lovasz_hinge': 1 - IoU of each patch, without pixel weights.",
+        "'dice': Dice of the batch alone. 'lovasz_softmax', of two classes 'lovasz_hinge': 1 - IoU of each patch. "
+        "These last three have no pixel weights.",
     )
     distance_weight: float = Field(1.0, ge=0, le=100, description="Factor of the distance channel's loss.")
     focal_gamma: float = Field(2.0, ge=0, le=5, description="Focusing exponent of the focal loss.")
@@ -148,7 +151,7 @@ class LossConfig(Config):
     @property
     def knows_weights(self) -> bool:
         """Whether pixels can weigh more or less in the loss over the classes."""
-        return not self.kind.startswith("lovasz")
+        return self.kind not in WEIGHTLESS
 
     @field_validator("kind", mode="before")
     @classmethod

@@ -29,6 +29,7 @@ WORDS = {
         "cross_entropy_dice": "Cross entropy and Dice",
         "focal": "Focal loss",
         "bce_dice": "Binary cross entropy and Dice",
+        "dice": "Dice",
         "lovasz_hinge": "Lovász hinge (two classes)",
         "lovasz_softmax": "Lovász softmax (1 - IoU)",
     },
