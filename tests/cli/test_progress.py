@@ -81,12 +81,13 @@ def test_validation_does_not_move_the_share_of_a_training(capsys):
         progress.show(StepDone(10, 1.0, 1e-3, 60, 0.2))
         clock.now = 20
         progress.show(TileDone(9, 10, "validation"))
-        progress.show(Validated(10, 0.9, 0.6, True, 61))
+        progress.show(Validated(10, 0.8, 0.6, True, 61))
+        progress.show(Validated(15, 0.9, 0.5, False, 62))
         clock.now = 40
         progress.show(StepDone(20, 0.5, 1e-3, 85, 0.4))
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(" 20 % ")
-    assert second == " 40 % step 20, loss 0.5000, best AP at IoU 0.5: 0.900, about 2 min 00 s left"
+    assert second == " 40 % step 20, loss 0.5000, kept: AP at IoU 0.5 0.800, about 2 min 00 s left"
 
 
 def test_a_failed_item_is_named_at_once(capsys):

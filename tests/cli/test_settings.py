@@ -21,9 +21,11 @@ def test_a_bad_option_is_named_as_it_is_typed():
 
 
 def test_an_unknown_recipe_key_is_named_with_the_known_ones():
-    with pytest.raises(InputError, match=r"r\.toml: unknown key 'network\.widht'; known here: .*width"):
+    with pytest.raises(
+        InputError, match=r"r\.toml: unknown key 'network\.widht' \(did you mean 'width'\?\); known here: .*width"
+    ):
         make_recipe([{"network": {"widht": 3}}], where="r.toml")
-    with pytest.raises(InputError, match=r"unknown key 'step'; known here: .*steps"):
+    with pytest.raises(InputError, match=r"unknown key 'step' \(did you mean 'steps'\?\); known here: .*steps"):
         make_recipe([{"step": 3}], where="r.toml")
 
 

@@ -185,7 +185,7 @@ def test_a_single_pixel_at_the_bottom_is_its_own_mirror(ndim: int) -> None:
 
 
 def test_wrong_settings_are_named() -> None:
-    with pytest.raises(InputError, match=r"3 groups need a network whose width is a multiple, got 4; use 6"):
+    with pytest.raises(InputError, match=r"3 groups need a width that is a multiple, got 4; use a width of 6"):
         unet(settings={"groups": 3})
     with pytest.raises(InputError, match=r"network 'unet', setting 'activation': .*its settings: attention, "):
         unet(settings={"activation": "tanh"})

@@ -16,6 +16,7 @@ from napari_unetseg.images.read import from_array, open_image
 from napari_unetseg.images.write import LabelWriter
 from napari_unetseg.schema.config import TilingConfig
 from napari_unetseg.schema.decoding import DecodingConfig
+from napari_unetseg.schema.events import Note
 from napari_unetseg.tasks import blockwise, layout, segment
 from napari_unetseg.tasks.jobs import finish
 from napari_unetseg.tasks.layout import lay_out
@@ -57,11 +58,24 @@ def run(image, folder: Path, *, model, counts=None, axes=None, decoding=None, re
         return LabelWriter(path, shape=image.shape, axes=letters, scale={}, format="zarr", overwrite=True)
 
     rows: list[pd.DataFrame] = []
+    notes: list[str] = []
+
+    def watched():
+        events = blockwise.run(job, work=work, layout=layout, open_writer=open_writer, add_rows=rows.append)
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as stop:
+                return stop.value
+            if isinstance(event, Note):
+                notes.append(event.message)
+            yield event
+
     try:
-        objects = finish(blockwise.run(job, work=work, layout=layout, open_writer=open_writer, add_rows=rows.append))
+        objects = finish(watched())
     finally:
         work.release()
-    result = SimpleNamespace(objects=objects, table=pd.concat(rows, ignore_index=True))
+    result = SimpleNamespace(objects=objects, table=pd.concat(rows, ignore_index=True), notes=notes)
     return np.asarray(open_image(path).reader(tuple(slice(0, n) for n in image.shape))), result, layout
 
 
@@ -112,6 +126,13 @@ def test_blocks_of_a_scaled_volume(tmp_path, near) -> None:
     model = make_model(ndim=3)
     model = replace(model, card=model.card.replace(object_diameter=4))
     same(spots(36, 50, 40), tmp_path, model=model, counts=(1, 3, 2), axes="ZYX", decoding=DecodingConfig(diameter=6))
+
+
+def test_an_object_that_fills_nearly_all_is_told(tmp_path, near) -> None:
+    image = np.full((40, 40), 100, np.uint16)
+    image[:38, :38] = 1000
+    told = run(image, tmp_path, model=make_model(), counts=(2, 2))[1].notes
+    assert sum("one object fills 90 % of its plane" in note for note in told) == 1
 
 
 def test_linked_planes(tmp_path, near) -> None:

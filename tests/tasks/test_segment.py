@@ -173,6 +173,16 @@ def test_a_constant_image_has_no_cells(value: int) -> None:
     assert not task.segment(np.full((20, 20), value, np.uint8), model=make_model()).any()
 
 
+@pytest.mark.parametrize(("edge", "is_told"), [(19, True), (16, False)])
+def test_an_object_that_fills_nearly_all_is_told(edge: int, is_told: bool) -> None:
+    image = np.full((20, 20), 100, np.uint16)
+    image[:edge, :edge] = 1000
+    events = list(task.run(from_array(image, name="cells"), model=make_model()))
+    told = [event.message for event in events if isinstance(event, Note)]
+    assert [text.partition(":")[0] for text in told] == ["cells"] * is_told
+    assert all("one object fills 90 % of its plane: if that is wrong" in text for text in told)
+
+
 def test_pixels_that_are_not_numbers_do_not_spread() -> None:
     image = stack(20, 24).astype(np.float32)
     image[0, 0], image[19, 23] = np.nan, np.inf

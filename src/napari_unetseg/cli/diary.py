@@ -61,7 +61,7 @@ def write_curves(history: History, *, path: Path) -> Path:
     unit, name = (60.0, "minutes") if longest > 120 else (1.0, "seconds")
     axes.plot([second / unit for second in history.loss_seconds], history.losses, color=_LOSS, linewidth=1.5)
     axes.set_xlabel(f"{name} trained")
-    axes.set_ylabel("loss", color=_LOSS)
+    axes.set_ylabel("loss, mean of the last 20 steps or so", color=_LOSS)
     axes.set_ylim(bottom=0)
     if history.scores and not history.on_training:
         right = axes.twinx()

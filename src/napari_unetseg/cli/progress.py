@@ -52,7 +52,7 @@ class Progress:
         self.report = report
         self.items = max(items, 1)
         self.items_done = 0
-        self.best: float | None = None
+        self.kept: float | None = None
         self.measure = "AP"
         self._step: StepDone | None = None
         self._clock = clock
@@ -91,10 +91,10 @@ class Progress:
                 self.update(self.items_done / self.items, f"{event.done}/{event.total} {event.item}")
             case StepDone():
                 self._step = event
-                best = "" if self.best is None else f", best {self.measure}: {self.best:.3f}"
-                self.update(event.fraction, f"step {event.step}, loss {event.loss:.4f}{best}")
+                kept = "" if self.kept is None else f", kept: {self.measure} {self.kept:.3f}"
+                self.update(event.fraction, f"step {event.step}, loss {event.loss:.4f}{kept}")
             case Validated():
-                self.best = max(event.shown, self.best or 0.0)
+                self.kept = event.shown if event.is_kept else self.kept
                 self.measure = MEASURES[event.measure]
             case Note():
                 self._above_bar(lambda: self.report.note(event.message))

@@ -57,7 +57,7 @@ def write_samples(samples: list[Sampled], *, path: Path, title: str) -> Path:
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     for row, sample in zip(figure.subplots(len(samples), 3, squeeze=False), samples, strict=True):
         empty = np.zeros_like(sample.truth)
-        score = f"{MEASURES['IoU' if sample.is_of_classes else 'AP']} {sample.score:.3f}"
+        score = f"{'IoU' if sample.is_of_classes else 'AP'} {sample.score:.3f}"
         texts = (sample.name, "truth", f"found, {score}")
         for axes, labels, colour, text in zip(
             row, (empty, sample.truth, sample.found), (TRUTH, TRUTH, FOUND), texts, strict=True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,8 +81,8 @@ def complaints(error: ValidationError, *, model: type[BaseModel], names: Mapping
         keys = [str(key) for key in problem["loc"]]
         name = names.get(keys[0], ".".join(keys)) if keys else ""
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(_known(model, keys[:-1]))
-            lines.append(f"unknown key '{'.'.join(keys)}'{_better_place(keys)}; known here: {known}")
+            known = _known(model, keys[:-1])
+            lines.append(f"unknown key '{'.'.join(keys)}'{_hint(keys, known=known)}; known here: {', '.join(known)}")
             continue
         message = problem["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
@@ -91,12 +92,14 @@ def complaints(error: ValidationError, *, model: type[BaseModel], names: Mapping
     return lines
 
 
-def _better_place(keys: list[str]) -> str:
-    """Say where a key belongs that is a setting of an architecture, but stands beside its other fields."""
+def _hint(keys: list[str], *, known: Sequence[str]) -> str:
+    """Say where a key belongs that is an architecture's own setting, or which of the known ones is nearest."""
     from napari_unetseg.cli.network_settings import belongs_to_settings
 
-    is_misplaced = keys[:-1] == ["network"] and belongs_to_settings(keys[-1])
-    return ": it belongs under [network.settings]; move it there" if is_misplaced else ""
+    if keys[:-1] == ["network"] and belongs_to_settings(keys[-1]):
+        return ": it belongs under [network.settings]; move it there"
+    close = difflib.get_close_matches(keys[-1], known, n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 def _known(model: type[BaseModel], keys: list[str]) -> list[str]:

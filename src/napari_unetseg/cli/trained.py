@@ -25,14 +25,17 @@ def tell_of(card: ModelCard, output: Path, *, report: Report, has_samples: bool 
     is_semantic = card.target.is_semantic
     learnt = f"the classes {', '.join(card.classes)}" if is_semantic else counted(record.objects, "object")
     if record.scores:
-        rows = [(SCORES.get(name, name), value) for name, value in record.scores.items()]
+        rows = [(text, record.scores[key]) for key, text in SCORES.items() if key in record.scores]
         report.say(table(rows, head=("validation score", "value")))
     report.say(
         f"{output}: the weights of step {record.steps}, after {duration(record.seconds)}, "
         f"learnt from {learnt} in {counted(record.images, 'image')}"
     )
     if record.scores.get("foreground_iou" if is_semantic else "ap0.50", 1.0) == 0:
-        report.say("it finds nothing yet of what was held back: train longer, or look at the labels and the curves")
+        report.say(
+            "it finds nothing yet of what was held back, be it that it finds nothing or takes everything for it: "
+            "train longer, or look at the labels and the curves"
+        )
     log, curves = log_of(output), curves_of(output)
     report.say(f"{log} has the loss and the scores as a table, {curves.name} as a picture")
     samples = samples_of(output) if has_samples and record.validation_images else None

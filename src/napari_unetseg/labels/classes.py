@@ -41,7 +41,7 @@ def as_classes(labels: NDArray[Any], *, count: int | None, name: str = "") -> ND
     if count is not None and highest >= count:
         raise InputError(
             f"{where}holds class {highest}, but there are {count} classes, 0 to {count - 1}; "
-            "correct the labels, or the number of classes"
+            "correct the labels, or the number of classes; if objects are numbered, take another target than 'semantic'"
         )
     return labels.astype(np.int32)
 

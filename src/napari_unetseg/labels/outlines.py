@@ -43,7 +43,7 @@ def distinct_colours(labels: np.ndarray) -> np.ndarray:
 def outlined(grey: np.ndarray, labels: np.ndarray, *, colours: np.ndarray, zoom: int = 1) -> np.ndarray:
     """Return an image in [0, 1] as RGB, `zoom` times enlarged, the rim of object i in `colours[i]`.
 
-    `grey` is (Y, X), or (Y, X, 3) for an image in colours.
+    `grey` is (Y, X), or (Y, X, 3) for an image in colours. Outlines are closed where the image ends.
     """
     from scipy.ndimage import binary_dilation
     from scipy.ndimage import zoom as enlarge
@@ -54,7 +54,7 @@ def outlined(grey: np.ndarray, labels: np.ndarray, *, colours: np.ndarray, zoom:
         labels = labels.repeat(zoom, axis=0).repeat(zoom, axis=1)
     values = (np.clip(grey, 0, 1) * 255).astype(np.uint8)
     picture = values if grey.ndim == 3 else np.repeat(values[..., None], 3, axis=-1)
-    rim = find_boundaries(labels, mode="inner")  # type: ignore[no-untyped-call] # scikit-image
+    rim = find_boundaries(np.pad(labels, 1), mode="inner")[1:-1, 1:-1]  # type: ignore[no-untyped-call] # scikit-image
     if zoom > 1:  # two pixels thick, still inside the object
         rim = binary_dilation(rim)
     rim &= labels > 0

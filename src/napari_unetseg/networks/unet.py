@@ -150,7 +150,7 @@ def _check(config: NetworkConfig, *, settings: UNetSettings) -> None:
     if config.width % settings.groups:
         wider = -(-config.width // settings.groups) * settings.groups
         raise InputError(
-            f"{settings.groups} groups need a network whose width is a multiple, got {config.width}; use {wider}"
+            f"{settings.groups} groups need a width that is a multiple, got {config.width}; use a width of {wider}"
         )
     padded = {
         "residual": settings.residual,

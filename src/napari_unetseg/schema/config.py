@@ -105,7 +105,10 @@ class TargetConfig(Config):
     @model_validator(mode="after")
     def _check_classes(self) -> Self:
         if self.classes is not None and not self.is_semantic:
-            raise ValueError(f"classes is for kind 'semantic' only, got kind '{self.kind}'; leave one of them out")
+            raise ValueError(
+                f"classes is for kind 'semantic' only, got kind '{self.kind}'; set kind to 'semantic' (train: --target "
+                "semantic), or leave classes out"
+            )
         return self
 
 

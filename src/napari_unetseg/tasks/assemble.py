@@ -22,6 +22,7 @@ from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note, TileDone
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.block_file import faces_of, summary_of
+from napari_unetseg.tasks.findings import overgrown
 from napari_unetseg.tasks.frames import index_of
 from napari_unetseg.tasks.layout import Layout
 from napari_unetseg.tasks.model import Model
@@ -53,7 +54,7 @@ def assemble(
     axes = "zyx"[-len(layout.shape) :]
     is_linked = decoding.link_slices and model.card.network.ndim == 2
     is_merged = is_linked and source.sizes["Z"] > 1
-    objects, unusable, rows = 0, 0, []
+    objects, unusable, told, rows = 0, 0, "", []
     previous: Tables | None = None
     with writing(work, writer) as write:
         for index, frame in enumerate(layout.frames):
@@ -79,6 +80,7 @@ def assemble(
             for number, block, table_of_block in zip(numbers, layout.blocks, tables, strict=True):
                 write(number, (*leading, *block.core), table_of_block)
                 yield TileDone(steps * (number + 1) // len(layout), steps)
+            told = told or overgrown(table, shape=layout.shape)
             rows.append(table.assign(label=ids[table["label"].to_numpy()]))
             if not is_merged:
                 add_rows(rows.pop())
@@ -88,6 +90,8 @@ def assemble(
             previous = tables if is_linked else None
     if unusable:
         yield Note(f"{source.name}: {counted(unusable, 'pixel')} not finite (NaN or infinite), taken for dark")
+    if told:
+        yield Note(f"{source.name}: {told}")
     return objects
 
 

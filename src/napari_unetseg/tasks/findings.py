@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,9 @@ from napari_unetseg.tasks.class_tally import ClassTally
 from napari_unetseg.tasks.frames import Frame, measure_labels
 from napari_unetseg.tasks.model import Model
 from napari_unetseg.tasks.numbering import Numbering
+
+FILLED = 0.75
+"""Share of a plane or volume from which on an object in it is told."""
 
 
 class Objects:
@@ -70,6 +74,19 @@ class Classes:
     def table(self) -> pd.DataFrame:
         """Return a row for each class and time point."""
         return self._tally.table()
+
+
+def overgrown(table: pd.DataFrame, *, shape: tuple[int, ...]) -> str:
+    """Say that an object fills nearly all of its plane or volume of `shape`, whose outline nobody sees; or nothing."""
+    size = "area_px" if len(shape) == 2 else "volume_px"
+    largest = table[size].max() / math.prod(shape) if size in table and len(table) else 0.0
+    if largest < FILLED:
+        return ""
+    what = "plane" if len(shape) == 2 else "volume"
+    return (
+        f"one object fills {100 * largest:.0f} % of its {what}: if that is wrong, the model has learnt too little yet, "
+        "or from other images"
+    )
 
 
 def start_findings(

@@ -30,7 +30,7 @@ from napari_unetseg.schema.events import Event, LabelsPart, Note
 from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks import diameter as diameters
 from napari_unetseg.tasks.classes import check_decoding
-from napari_unetseg.tasks.findings import start_findings
+from napari_unetseg.tasks.findings import overgrown, start_findings
 from napari_unetseg.tasks.frames import (
     Frame,
     choose_channels,
@@ -184,8 +184,11 @@ def run(
             out[frame.t, slice(None) if frame.z is None else frame.z] = labels
     if unusable:
         yield Note(f"{source.name}: {counted(unusable, 'pixel')} not finite (NaN or infinite), taken for dark")
+    table = found.table()
+    if how := overgrown(table, shape=shape):
+        yield Note(f"{source.name}: {how}")
     labels_out = None if out is None else from_canonical(out[:, None], axes=source.axes.letters)
-    return Segmentation(labels_out, found.count, found.table(), time.monotonic() - began, decoding)
+    return Segmentation(labels_out, found.count, table, time.monotonic() - began, decoding)
 
 
 def notes_of(
