@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_unetseg.models.file import read_card
@@ -85,11 +87,20 @@ def test_a_wrong_recipe_is_told_before_images_are_read(run, images, truth, comma
     assert "network 'unet', setting 'attentive'" in result.err.replace("\n", " ")
 
 
-def test_classes_are_refused(run, images, truth):
-    Path("r.toml").write_text("[target]\nkind = 'semantic'\n")
-    result = run("compare", images, truth, "-o", "out", "--networks", "unet", "--recipe", "r.toml", *TINY)
-    assert result.code == 2
-    assert "leave target 'semantic' out" in result.err.replace("\n", " ")
+def test_classes_are_compared_by_their_iou(run, images, truth):
+    for path in truth.iterdir():
+        tifffile.imwrite(path, (tifffile.imread(path) > 0).astype(np.uint8))
+    given = ("--networks", "unet", "--target", "semantic", "--loss", "dice", *TINY)
+    result = run("compare", images, truth, "-o", "out", *given)
+    assert result.code == 0, result.err
+    (row,) = rows_of(Path("out"))
+    assert (row["ap50"], row["mean_ap"]) == ("", "")
+    assert 0 <= float(row["foreground_iou"]) <= 1
+    head = result.out.splitlines()[0]
+    assert "mean IoU, without background" in head
+    assert "AP@0.5" not in head
+    card = read_card("out/unet.safetensors")
+    assert (card.target.kind, card.training.recipe.loss.kind) == ("semantic", "dice")
 
 
 def test_one_that_cannot_learn_is_told_and_the_others_go_on(run, images, truth, monkeypatch):

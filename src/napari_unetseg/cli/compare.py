@@ -12,14 +12,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unetseg.cli.network_settings import SetOption, assignments, share_out
-from napari_unetseg.cli.options import AxesOption, ChannelOption, DeviceOption, JsonFlag, OverwriteFlag, VerboseFlag
+from napari_unetseg.cli.options import (
+    AxesOption,
+    ChannelOption,
+    DeviceOption,
+    JsonFlag,
+    LossOption,
+    OverwriteFlag,
+    TargetOption,
+    VerboseFlag,
+)
 from napari_unetseg.cli.report import Report, reporting
+from napari_unetseg.schema.words import FOREGROUND_IOU
 
 if TYPE_CHECKING:
     from napari_unetseg.schema.config import NetworkConfig, Recipe
     from napari_unetseg.tasks.compare_networks import Row
 
 MINUTES = 10.0
+SCORES = {"ap50": "AP@0.5", "mean_ap": "mean AP", "foreground_iou": FOREGROUND_IOU}
+COLUMNS = ("parameters", "GMAC/Mpx", "MiB/Mpx", "ms/Mpx", "step")
 COSTS = "for a million pixels (Mpx): GMAC, thousand million multiplications; MiB, memory (estimate); ms, time here"
 
 
@@ -32,6 +44,8 @@ def compare(
     ] = "all",
     settings_given: SetOption = None,
     width: Annotated[int | None, typer.Option(help="Feature channels at full resolution, of each of them.")] = None,
+    target: TargetOption = None,
+    loss: LossOption = None,
     minutes: Annotated[float | None, typer.Option(help="Budget of each in minutes; 10 if nothing sets one.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget of each in steps.")] = None,
     recipe: Annotated[
@@ -60,7 +74,15 @@ def compare(
         from napari_unetseg.tasks import compare_networks as task
         from napari_unetseg.tasks.budget import in_words
 
-        given = {"network": {"width": width}, "minutes": minutes, "steps": steps, "batch": batch, "seed": seed}
+        given = {
+            "network": {"width": width},
+            "target": {"kind": target},
+            "loss": {"kind": loss},
+            "minutes": minutes,
+            "steps": steps,
+            "batch": batch,
+            "seed": seed,
+        }
         settings = RecipeLayers(given, file=recipe, patch=patch, minutes=MINUTES)
         chosen = _chosen(networks)
         texts = assignments(settings_given)
@@ -157,7 +179,7 @@ def _write_table(rows: Sequence[Row], folder: Path) -> None:
 
 def _ranked(rows: Sequence[Row]) -> list[Row]:
     """Return the rows, the best first, those without a score last."""
-    return sorted(rows, key=lambda row: 1.0 if row.ap50 is None else -row.ap50)
+    return sorted(rows, key=lambda row: 1.0 if row.score is None else -row.score)
 
 
 def _note_budgets(rows: Sequence[Row], *, budget: str, report: Report) -> None:
@@ -172,8 +194,9 @@ def _tell(rows: Sequence[Row], folder: Path, *, report: Report) -> None:
     from napari_unetseg.cli.table import table
 
     ranked = _ranked(rows)
-    head = ("network", "width", "AP@0.5", "mean AP", "parameters", "GMAC/Mpx", "MiB/Mpx", "ms/Mpx", "step")
-    report.say(table([_line(row) for row in ranked], head=head))
+    scores = [name for name in SCORES if any(getattr(row, name) is not None for row in rows)]
+    names = ("network", "width", *(SCORES[name] for name in scores), *COLUMNS)
+    report.say(table([_line(row, scores=scores) for row in ranked], head=names))
     report.say(COSTS)
     picture = write_comparison(ranked, path=folder / "compare.png")
     report.say(f"{folder / 'compare.csv'} has the table, {picture.name} the picture; the models lie beside them")
@@ -186,7 +209,6 @@ def _cell(row: Row, name: str) -> Any:
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _line(row: Row) -> tuple[Any, ...]:
-    costs = (row.parameters, row.gmacs_per_mpx, round(row.mib_per_mpx))
-    scores = (row.network, row.width, row.ap50, row.mean_ap)
-    return (*scores, *costs, row.ms_per_mpx and round(row.ms_per_mpx), row.steps or None)
+def _line(row: Row, *, scores: Sequence[str]) -> tuple[Any, ...]:
+    costs = (row.parameters, row.gmacs_per_mpx, round(row.mib_per_mpx), row.ms_per_mpx and round(row.ms_per_mpx))
+    return (row.network, row.width, *(getattr(row, name) for name in scores), *costs, row.steps or None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from napari_unetseg.cli.plot import save_figure
-from napari_unetseg.schema.words import significant
+from napari_unetseg.schema.words import MEASURES, significant
 from napari_unetseg.tasks.compare_networks import Row
 
 _Column = tuple[str, str, list[float | None], Callable[[float], str]]  # title, colour, values, how they are written
@@ -18,14 +18,15 @@ _LINE = 0.23
 
 
 def write_comparison(rows: Sequence[Row], *, path: Path) -> Path:
-    """Draw a row of bars for each architecture, in the order given: AP at IoU 0.5, time, parameters.
+    """Draw a row of bars for each architecture, in the order given: its score, time, parameters.
 
     What has no score has its name and no bars.
     """
     figure = Figure(figsize=(8.6, 0.9 + _LINE * max(1, len(rows))), dpi=110, facecolor="white", layout="constrained")
     panels = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2, 2))
+    measure = MEASURES["AP" if all(row.foreground_iou is None for row in rows) else "IoU"]
     columns: tuple[_Column, ...] = (
-        ("AP at IoU 0.5", "#0072B2", [row.ap50 for row in rows], "{:.2f}".format),
+        (measure, "#0072B2", [row.score for row in rows], "{:.2f}".format),
         ("milliseconds for a million pixels", "#D55E00", [row.ms_per_mpx for row in rows], significant),
         (
             "million parameters",

@@ -9,6 +9,7 @@ import typer
 
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 FormatName = Literal["tiff", "zarr"]
+TargetName = Literal["boundary", "distance", "both", "semantic"]
 
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout; everything else goes to stderr.")
@@ -31,6 +32,17 @@ ChannelOption = Annotated[
 ]
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="Name of a model (see 'models list') or a .safetensors file.")
+]
+TargetOption = Annotated[
+    TargetName | None,
+    typer.Option(help="What the network learns of each object; semantic: no objects, but the class of each pixel."),
+]
+LossOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What is minimised: cross_entropy (the usual one), cross_entropy_dice, focal, bce_dice, dice, "
+        "lovasz_softmax, or of two classes lovasz_hinge."
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 MemoryOption = Annotated[

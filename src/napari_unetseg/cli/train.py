@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from napari_unetseg.cli.network_settings import SetOption
-from napari_unetseg.cli.options import AxesOption, ChannelOption, DeviceOption, JsonFlag, OverwriteFlag, VerboseFlag
+from napari_unetseg.cli.options import (
+    AxesOption,
+    ChannelOption,
+    DeviceOption,
+    JsonFlag,
+    LossOption,
+    OverwriteFlag,
+    TargetOption,
+    VerboseFlag,
+)
 from napari_unetseg.cli.report import Report, reporting
 from napari_unetseg.cli.trained import tell_of
 
@@ -22,7 +31,6 @@ if TYPE_CHECKING:
     from napari_unetseg.tasks.model import Model
     from napari_unetseg.tasks.samples import Sample
 
-TargetName = Literal["boundary", "distance", "both", "semantic"]
 DimensionName = Literal["2", "3"]
 
 
@@ -66,10 +74,7 @@ def train(
             help="2D network on Z stacks: learn from XZ and YZ planes as well, for 'segment --three-axes'.",
         ),
     ] = False,
-    target: Annotated[
-        TargetName | None,
-        typer.Option(help="What the network learns of each object; semantic: no objects, but the class of each pixel."),
-    ] = None,
+    target: TargetOption = None,
     classes: Annotated[
         str | None,
         typer.Option(
@@ -77,13 +82,7 @@ def train(
             help="Names of the classes 1, 2, ... with commas between, such as membrane,vesicle (--target semantic).",
         ),
     ] = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            help="What is minimised: cross_entropy (the usual one), cross_entropy_dice, focal, bce_dice, "
-            "dice, lovasz_softmax, or of two classes lovasz_hinge."
-        ),
-    ] = None,
+    loss: LossOption = None,
     match_size: Annotated[
         bool | None,
         typer.Option(

@@ -15,7 +15,7 @@ from napari_unetseg.images.simulate import simulate
 from napari_unetseg.networks.cost import macs_per_pixel, size_of
 from napari_unetseg.networks.registry import divisor
 from napari_unetseg.schema.config import NetworkConfig, Recipe, TilingConfig
-from napari_unetseg.schema.errors import InputError, UnetSegError
+from napari_unetseg.schema.errors import UnetSegError
 from napari_unetseg.schema.events import Event, Note
 from napari_unetseg.tasks import train
 from napari_unetseg.tasks.budget import in_words
@@ -44,11 +44,18 @@ class Row:
     seconds: float = 0.0
     ap50: float | None = None
     mean_ap: float | None = None
+    foreground_iou: float | None = None
+    """Of classes, which have no average precision: the mean of their IoU, without background."""
     ms_per_mpx: float | None = None
     """Milliseconds that this device takes for a million pixels, the fastest of three."""
     error: str = ""
     budget: str = ""
     """Steps or minutes it could learn for, in words; not known of tables that older versions wrote."""
+
+    @property
+    def score(self) -> float | None:
+        """What it is ranked by: AP at IoU 0.5, or the IoU of classes."""
+        return self.ap50 if self.foreground_iou is None else self.foreground_iou
 
     @classmethod
     def of_text(cls, cells: Mapping[str, str]) -> Row:
@@ -73,10 +80,7 @@ def compare(
 
     All of them learn from the same images and are scored on the same ones that are held back (by the recipe's seed, or
     `validation`). One that cannot learn is told, and its row says why. `keep` gets each row as soon as it is there.
-    Raises `InputError` for target 'semantic', whose scores are others.
     """
-    if recipe.target.is_semantic:
-        raise InputError("architectures are compared by the objects they find; leave target 'semantic' out")
     rows: list[Row] = []
     for number, config in enumerate(networks, start=1):
         name = config.architecture
@@ -85,7 +89,7 @@ def compare(
             own = recipe.replace(network=config, patch=_patch(recipe, config=config))
             output = folder / f"{name}.safetensors"
             yield from train.run(samples, recipe=own, output=output, validation=validation, device=device)
-            rows.append(_row(config, model=load_model(output), device=device, budget=in_words(recipe)))
+            rows.append(_row(load_model(output), device=device, budget=in_words(recipe)))
         except UnetSegError as error:
             yield Note(f"{name}: {error}")
             rows.append(Row(name, config.width, error=str(error), budget=in_words(recipe)))
@@ -101,8 +105,8 @@ def _patch(recipe: Recipe, *, config: NetworkConfig) -> tuple[int, ...] | None:
     return tuple(-(-edge // step) * step for edge, step in zip(recipe.patch, divisor(config), strict=True))
 
 
-def _row(config: NetworkConfig, *, model: Model, device: str, budget: str) -> Row:
-    record = model.card.training
+def _row(model: Model, *, device: str, budget: str) -> Row:
+    config, record = model.card.network, model.card.training
     assert record is not None
     size = size_of(config)
     return Row(
@@ -115,6 +119,7 @@ def _row(config: NetworkConfig, *, model: Model, device: str, budget: str) -> Ro
         seconds=record.seconds,
         ap50=record.scores.get("ap0.50"),
         mean_ap=record.scores.get("mean_ap"),
+        foreground_iou=record.scores.get("foreground_iou"),
         ms_per_mpx=time_prediction(model, device=device),
         budget=budget,
     )
