@@ -127,3 +127,17 @@ def test_images_in_the_place_of_labels_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", noise)
     with pytest.raises(InputError, match="looks like an image"):
         finish(read_samples(tmp_path / "a.tif", tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize(("bad", "told"), [(1, 1), (3, 3), (7, 5)])
+def test_all_files_that_do_not_fit_are_named_at_once_up_to_five(tmp_path: Path, bad: int, told: int) -> None:
+    for number in range(8):
+        for folder, edge in (("images", 8), ("labels", 9 if number < bad else 8)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / folder / f"{number}.tif", np.ones((8, edge), np.uint8))
+    with pytest.raises(InputError) as error:
+        finish(read_samples(tmp_path / "images", tmp_path / "labels"))
+    lines = str(error.value).splitlines()
+    assert len(lines) == (told + 1 if bad > 1 else 1)
+    assert [name for name in range(8) if any(f"{name}.tif" in line for line in lines)] == list(range(told))
+    assert ("not looked at any more" in lines[0]) == (told == 5)

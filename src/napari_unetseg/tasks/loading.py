@@ -23,6 +23,9 @@ from napari_unetseg.schema.words import counted
 from napari_unetseg.tasks.across import planes_across
 from napari_unetseg.tasks.samples import Sample
 
+LISTED = 5
+"""Images that cannot be learnt from until no more are read."""
+
 
 def read_samples(
     images: Path,
@@ -39,7 +42,7 @@ def read_samples(
 
     With `three_axes` the planes of a Z stack across Y and X do too, for a 2D network that is to see all of them.
     Grey pictures saved in colour become grey where the network has `in_channels` 1; not given, where all images are.
-    Raises `InputError` when files do not pair up or a label map has another shape than its image.
+    Raises `InputError` when files do not pair up or a label map has another shape than its image; one for all of them.
     """
     pairs = layouts.pair_files(images, labels)
     if layout := layouts.describe_masks([label for _, label in pairs]):
@@ -47,16 +50,24 @@ def read_samples(
     reader, notes = LabelReader(), GroupedNotes()
     samples: list[Sample] = []
     in_colour: set[str] = set()
+    errors: list[InputError] = []
     for number, (image_path, label_path) in enumerate(pairs, start=1):
-        source, truth = layouts.read_pair(image_path, label_path, axes=axes, reader=reader)
-        check_plausible(truth, name=str(label_path))
-        notes.add(source)
-        new = _cut(source, truth, ndim=ndim, channels=channels, config=normalization or NormalizationConfig())
-        if three_axes:
-            new += _across(source, truth, channels=channels, planes=new)
+        try:
+            source, truth = layouts.read_pair(image_path, label_path, axes=axes, reader=reader)
+            check_plausible(truth, name=str(label_path))
+            notes.add(source)
+            new = _cut(source, truth, ndim=ndim, channels=channels, config=normalization or NormalizationConfig())
+            if three_axes:
+                new += _across(source, truth, channels=channels, planes=new)
+        except InputError as error:
+            errors.append(error)
+            if len(errors) == LISTED:
+                break
+            continue
         in_colour |= {sample.origin for sample in new if channels is None and "S" in source.axes.letters}
         samples += new
         yield ItemDone(image_path.name, number, len(pairs))
+    _check_none(errors)
     for text in notes.sentences():
         yield Note(text)
     grey = _grey_origins(samples, in_colour=in_colour, in_channels=in_channels)
@@ -66,6 +77,16 @@ def read_samples(
     if summary := reader.summary():
         yield Note(f"{labels}: {summary}")
     return samples
+
+
+def _check_none(errors: Sequence[InputError]) -> None:
+    """Raise the only error there is, or one that lists them."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        perhaps = " (the others were not looked at any more)" if len(errors) == LISTED else ""
+        told = "\n".join(f"  {error}" for error in errors)
+        raise InputError(f"{len(errors)} images cannot be learnt from{perhaps}:\n{told}") from errors[0]
 
 
 def _across(
