@@ -18,7 +18,8 @@ from napari_unetseg.images.read import open_image, read_labels
 from napari_unetseg.images.write import write_image
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note
-from napari_unetseg.tasks.import_labels import Imported, import_labels
+from napari_unetseg.tasks.import_labels import import_labels
+from napari_unetseg.tasks.imported import Imported
 
 LABELS = np.zeros((8, 10), np.uint8)
 LABELS[1:3, 1:4], LABELS[4:7, 5:9] = 1, 2
