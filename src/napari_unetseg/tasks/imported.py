@@ -47,6 +47,7 @@ class Tally:
         self._keeper = ""
         self._empty: list[str] = []
         self._whole: list[str] = []
+        self._seen: set[int] = set()
         self.without_palette: list[str] = []
         """Why some labels have no palette PNG."""
 
@@ -62,6 +63,8 @@ class Tally:
         for what in drawn.skipped:
             self._skipped.setdefault(what, name)
         ids = np.unique(labels[labels > 0]).tolist()
+        if result.classes:
+            self._seen.update(ids)
         if not ids:
             self._empty.append(name)
         elif ids == [WHITE] and not result.is_semantic:
@@ -89,6 +92,12 @@ class Tally:
             texts.append(
                 f"{counted(len(self._whole), 'label map')} of 0 and {WHITE} alone ({_listed(self._whole)}): a mask, in "
                 "which all cells are one object; number the cells, or import classes with --semantic"
+            )
+        if self._seen and len(self._seen) < len(result.classes):
+            unseen = [name for number, name in enumerate(result.classes, start=1) if number not in self._seen]
+            texts.append(
+                f"{counted(len(unseen), 'class', 'classes')} without a pixel in these label files: {_listed(unseen)}; "
+                "'train' cannot learn a class that no file shows"
             )
         if self._empty:
             texts.append(f"{counted(len(self._empty), 'image')} without an object: {_listed(self._empty)}")
