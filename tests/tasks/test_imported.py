@@ -25,3 +25,17 @@ def test_classes_that_no_file_shows_are_named() -> None:
     ]
     assert told(first, second, classes=("large",), is_semantic=True) == []
     assert told(classes=("large",), is_semantic=True) == []
+
+
+def test_classes_that_were_imported_as_objects_are_told() -> None:
+    labels = np.zeros((20, 20), np.uint32)
+    labels[::6, ::6], labels[3:18:6, 3:18:6] = 40, 7
+    assert told(labels, np.where(labels == 7, 7, 0)) == [
+        "the label maps hold at most 2 numbers, most of them in many separate pieces, as classes are; 'train' refuses "
+        "them as objects. If they are classes, import them with --semantic (and --overwrite); if not, give every cell "
+        "its own number"
+    ]
+    assert told(labels, is_semantic=True) == []
+    assert told(np.eye(20, dtype=np.uint32)) == []
+    (note,) = told(np.where(labels == 40, 255, 0))
+    assert "255 alone (0.png): a mask" in note

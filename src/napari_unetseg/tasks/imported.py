@@ -12,6 +12,8 @@ import numpy as np
 from napari_unetseg.images.canvas import Drawn
 from napari_unetseg.images.label_ids import IGNORE
 from napari_unetseg.labels.classes import WHITE
+from napari_unetseg.labels.ids import compact
+from napari_unetseg.labels.scattered import describe_scattered, is_scattered
 from napari_unetseg.schema.events import ItemDone
 from napari_unetseg.schema.words import counted
 
@@ -48,6 +50,7 @@ class Tally:
         self._empty: list[str] = []
         self._whole: list[str] = []
         self._seen: set[int] = set()
+        self._scattered: list[list[bool]] = []
         self.without_palette: list[str] = []
         """Why some labels have no palette PNG."""
 
@@ -69,6 +72,8 @@ class Tally:
             self._empty.append(name)
         elif ids == [WHITE] and not result.is_semantic:
             self._whole.append(name)
+        elif not result.is_semantic:
+            self._scattered.append(is_scattered(compact(labels)[0]))
 
     def sentences(self) -> list[str]:
         """Say what a person should know."""
@@ -92,6 +97,11 @@ class Tally:
             texts.append(
                 f"{counted(len(self._whole), 'label map')} of 0 and {WHITE} alone ({_listed(self._whole)}): a mask, in "
                 "which all cells are one object; number the cells, or import classes with --semantic"
+            )
+        if what := describe_scattered(self._scattered):
+            texts.append(
+                f"the label maps hold {what}; 'train' refuses them as objects. If they are classes, import them with "
+                "--semantic (and --overwrite); if not, give every cell its own number"
             )
         if self._seen and len(self._seen) < len(result.classes):
             unseen = [name for number, name in enumerate(result.classes, start=1) if number not in self._seen]
