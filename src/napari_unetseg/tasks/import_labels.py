@@ -56,13 +56,13 @@ def import_labels(
     the labels. Files that are there are refused before any work, unless they may be replaced (`overwrite`); images and
     annotations that were given never are. What cannot be imported is an `ItemDone` with its error.
     """
-    images = images or (annotations if annotations.is_dir() else annotations.parent)
+    is_given, images = images is not None, images or (annotations if annotations.is_dir() else annotations.parent)
     found = find_annotations(
         annotations, images=images, format=format, is_semantic=is_semantic, colours=colours, classes=classes
     )
     for note in found.notes:
         yield Note(note)
-    index = ImageIndex(images, without=set(found.files), is_for_one=len(found.items) == 1)
+    index = ImageIndex(images, without=set(found.files), is_for_one=len(found.items) == 1, is_given=is_given)
     places = [_find(annotation, index=index) for annotation in found.items]
     names = output_names([place for place in places if isinstance(place, Path)], folder=output / IMAGES, suffix=".tif")
     _prepare(list(names.values()), output=output, given=[*names, *found.files], has_palette=has_palette, may=overwrite)
