@@ -243,6 +243,18 @@ def test_annotations_that_are_of_no_use_give_no_empty_labels(tmp_path: Path, pho
     assert [path.name for path in sorted(out.rglob("*.tif"))] == ["b.tif", "b.tif"]
 
 
+def test_nothing_imported_leaves_no_folders(tmp_path: Path, photos: Path, out: Path) -> None:
+    labelme(tmp_path / "gone.json")
+    result, _ = run(tmp_path / "gone.json", images=photos, output=out, has_palette=True)
+    assert [item.error is None for item in result.items] == [False]
+    assert not out.exists()
+    job = import_labels(tmp_path / "gone.json", images=photos, output=out)
+    next(job)
+    assert (out / "labels").is_dir()
+    job.close()
+    assert not out.exists()
+
+
 def test_blank_masks_say_that_nothing_is_there(tmp_path: Path, photos: Path, out: Path) -> None:
     folder = folder_of(tmp_path)
     (folder / "a").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_unetseg.images.atomic import remove
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.budget import check_allocation
 from napari_unetseg.images.canvas import Drawn
+from napari_unetseg.images.folders import made
 from napari_unetseg.images.image_names import ImageIndex
 from napari_unetseg.images.label_ids import to_ids
 from napari_unetseg.images.layouts import fit_labels, output_names
@@ -65,27 +67,26 @@ def import_labels(
     index = ImageIndex(images, without=set(found.files), is_for_one=len(found.items) == 1, is_given=is_given)
     places = [_find(annotation, index=index) for annotation in found.items]
     names = output_names([place for place in places if isinstance(place, Path)], folder=output / IMAGES, suffix=".tif")
-    _prepare(list(names.values()), output=output, given=[*names, *found.files], has_palette=has_palette, may=overwrite)
+    targets, given = list(names.values()), [*names, *found.files]
+    folders = _folders(targets, output=output, given=given, has_palette=has_palette, may=overwrite)
     is_semantic = is_semantic or colours is not None
     result = Imported(output / IMAGES, output / LABELS, is_semantic, found.classes, without_annotation=index.left())
     tally, notes = Tally(result), GroupedNotes()
-    for number, (annotation, place) in enumerate(zip(found.items, places, strict=True), start=1):
-        item = ItemDone(annotation.name, number, len(places), error=place if isinstance(place, str) else None)
-        if isinstance(place, Path):
-            try:
-                source = open_image(place, axes=axes)
-                drawn, labels = _draw(annotation, source, classes=found.classes if is_semantic else None)
-                target = names[place]
-                without_palette = _write(source, labels, target=target, has_palette=has_palette)
-                notes.add(source)
-                tally.without_palette += without_palette
-                tally.add(annotation.name, drawn, labels)
-                item = ItemDone(annotation.name, number, len(places), result.labels / target.name, _count(labels))
-            except UnetSegError as problem:
-                text = str(problem)
-                item = ItemDone(annotation.name, number, len(places), error=text)
-        result.items.append(item)
-        yield item
+    with made(folders):
+        for number, (annotation, place) in enumerate(zip(found.items, places, strict=True), start=1):
+            item = ItemDone(annotation.name, number, len(places), error=place if isinstance(place, str) else None)
+            if isinstance(place, Path):
+                try:
+                    source = open_image(place, axes=axes)
+                    drawn, labels = _draw(annotation, source, classes=found.classes if is_semantic else None)
+                    tally.without_palette += _write(source, labels, target=names[place], has_palette=has_palette)
+                    notes.add(source)
+                    tally.add(annotation.name, drawn, labels)
+                    item = replace(item, output=result.labels / names[place].name, objects=_count(labels))
+                except UnetSegError as problem:
+                    item = replace(item, error=str(problem))
+            result.items.append(item)
+            yield item
     for text in [*notes.sentences(), *tally.sentences()]:
         yield Note(text)
     return result
@@ -101,15 +102,15 @@ def _find(annotation: Annotation, *, index: ImageIndex) -> Path | str:
         return str(error)
 
 
-def _prepare(
+def _folders(
     targets: Sequence[Path],
     *,
     output: Path,
     given: Sequence[Path],
     has_palette: bool,
     may: bool,
-) -> None:
-    """Refuse what would replace files, originals above all, then make the folders."""
+) -> list[Path]:
+    """Return the folders to be written to; what would replace files, originals above all, is refused."""
     folders = [output / IMAGES, output / LABELS, *([output / PALETTE] if has_palette else [])]
     originals = {path.resolve().parent for path in given}
     for folder in folders:
@@ -126,11 +127,7 @@ def _prepare(
             f"{standing[0]}: {counted(len(standing), 'file')} of this import there already; pass --overwrite to "
             "replace them, or choose another folder"
         )
-    for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+    return folders
 
 
 def _draw(annotation: Annotation, source: ImageSource, *, classes: Sequence[str] | None) -> tuple[Drawn, np.ndarray]:
