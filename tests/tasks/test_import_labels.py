@@ -145,6 +145,14 @@ def test_every_format_gives_the_same_pairs(tmp_path: Path, photos: Path, out: Pa
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_files_come_in_the_order_of_their_names(tmp_path: Path, photos: Path, out: Path) -> None:
+    folder = folder_of(tmp_path)
+    for name in ("cell10.npz", "cell9.npy", "cell11.png", "00071198.npy", "280.npz"):
+        (folder / name).touch()
+    result, _ = run(folder, images=photos, output=out)
+    assert [item.item for item in result.items] == ["280.npz", "00071198.npy", "cell9.npy", "cell10.npz", "cell11.png"]
+
+
 def test_images_keep_axes_and_pixel_size(tmp_path: Path, photos: Path, out: Path) -> None:
     folder = folder_of(tmp_path)
     write_as("npy", folder)
@@ -206,6 +214,7 @@ def test_a_bad_annotation_stops_no_other(tmp_path: Path, photos: Path, out: Path
     result, notes = run(folder, images=photos, output=out)
     errors = {item.item: item.error or "" for item in result.items}
     assert errors.pop("a.json") == ""
+    assert [item.item for item in result.items] == ["a.json", "again.json", "broken.json", "gone.json", "other.json"]
     assert "holds no image of that name (gone)" in errors.pop("gone.json")
     assert "a.tif is annotated in a.json already" in errors.pop("again.json")
     assert "is not JSON" in errors.pop("broken.json")
