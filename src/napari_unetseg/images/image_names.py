@@ -13,7 +13,7 @@ from napari_unetseg.images.layouts import LABEL_SUFFIXES, stem_of
 from napari_unetseg.images.zarr_store import is_zarr
 from napari_unetseg.schema.errors import InputError
 
-_SUFFIXES = (*LABEL_SUFFIXES, "_rois", "_RoiSet", "-rois", "-RoiSet")
+_SUFFIXES: tuple[str, ...] = (*LABEL_SUFFIXES, "_rois", "_RoiSet", "-rois", "-RoiSet")
 
 
 class ImageIndex:
