@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_unetseg.images.canvas import Drawn
-from napari_unetseg.images.coco import NO_CATEGORY, NO_OUTLINE, coco_classes, read_coco
+from napari_unetseg.images.coco import NO_CATEGORY, NO_OUTLINE, coco_classes, read_coco, used_classes
 from napari_unetseg.images.polygons import FEW_POINTS, OutlineError
 from napari_unetseg.images.read import from_array
 from napari_unetseg.images.runs import DAMAGED, SIZE_DIFFERS, decode_runs
@@ -88,6 +88,14 @@ def test_categories_are_classes_in_the_order_of_their_numbers() -> None:
     result = drawn(value, {"membrane": 1, "vesicle": 2})
     np.testing.assert_array_equal(result.labels[0, 0], [[2, 2, 0, 0, 1, 1]] * 4)
     assert result.skipped == {NO_CATEGORY: 1}
+
+
+@pytest.mark.parametrize("odd", [{"bbox": [0, 0, 1, 1]}, {"segmentation": []}, {"segmentation": [LEFT, 3]}])
+def test_a_category_of_boxes_alone_is_listed_but_not_used(odd: dict[str, Any]) -> None:
+    value = coco({"segmentation": LEFT, "category_id": 9}, odd)
+    assert coco_classes(value, path=PATH) == ["membrane", "vesicle"]
+    assert used_classes(value, path=PATH) == ["membrane"]
+    assert used_classes(coco({"segmentation": [LEFT]}, odd), path=PATH) == ["vesicle"]
 
 
 def test_crowds_are_not_annotated_and_lie_below() -> None:

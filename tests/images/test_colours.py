@@ -81,3 +81,20 @@ def test_deep_colours_and_transparency_are_refused() -> None:
     for pixels in (np.zeros((2, 2, 3), np.uint16), np.zeros((2, 2, 4), np.uint8)):
         with pytest.raises(InputError, match="8 bits"):
             colours_to_classes(pixels, table=voc_table(), name="a.png")
+
+
+def test_numbers_are_no_colours(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('"#ff0000" = 1\n"#090909" = 2\n')
+    table = read_colours(tmp_path / "a.toml")
+    numbers = np.array([[0, 1, 2]] * 3)
+    for kind in (np.int64, np.uint8, np.float32):
+        np.save(tmp_path / "a.npy", numbers.astype(kind))
+        what = rf"a\.npy: holds one number per pixel \(type {np.dtype(kind)}, [0.]+ to [2.0]+\), not colours; leave "
+        with pytest.raises(InputError, match=what):
+            read_colour_mask(tmp_path / "a.npy", table=table)
+    for greys, classes in (([0, 9, 9], [0, 2, 2]), ([0, 0, 0], [0, 0, 0])):
+        np.save(tmp_path / "a.npy", np.array([greys] * 3, np.uint8))
+        np.testing.assert_array_equal(read_colour_mask(tmp_path / "a.npy", table=table), [classes] * 3)
+    np.save(tmp_path / "a.npy", np.array([[0, 9, 1]] * 3, np.uint8))
+    with pytest.raises(InputError, match="the colour #010101 at row 0, column 2"):
+        read_colour_mask(tmp_path / "a.npy", table=table)

@@ -60,8 +60,34 @@ def test_no_image_several_or_one_for_two(folder: Path) -> None:
 
 def test_one_image_takes_one_annotation_of_any_name(folder: Path) -> None:
     assert ImageIndex(folder / "a.tif", is_for_one=True).take(Annotation("RoiSet.zip", ("RoiSet",))) == folder / "a.tif"
-    with pytest.raises(InputError, match="holds no image"):
+    with pytest.raises(InputError, match="is no image of that name"):
         ImageIndex(folder / "a.tif").take(Annotation("RoiSet.zip", ("RoiSet",)))
+
+
+def remedy(index: ImageIndex, *names: str) -> str:
+    """Return what an error tells to do about an annotation of these names."""
+    with pytest.raises(InputError) as caught:
+        index.take(Annotation("x.json", names))
+    return str(caught.value).split("; ", 1)[1]
+
+
+def test_the_remedy_is_one_that_was_not_tried(folder: Path) -> None:
+    assert remedy(ImageIndex(folder), "d.png") == "give the folder of its images with --images"
+    given = ImageIndex(folder, is_given=True)
+    assert remedy(given, "d.png") == "put the image there, give another folder, or correct the name"
+    single = ImageIndex(folder / "a.tif", is_given=True)
+    assert remedy(single, "d.png") == "give the folder of all images with --images"
+    with pytest.raises(InputError, match=r"a\.tif is no image of that name \(d\.png\)"):
+        single.take(Annotation("x.json", ("d.png",)))
+
+
+@pytest.mark.parametrize("name", ["003cee b.PNG", "train/003CEE-B.tif", "003CEE_B_Mask.npy", "003CÉE_B_roiset"])
+def test_a_name_that_differs_a_little_is_shown(folder: Path, name: str) -> None:
+    (folder / "003CEE_B.png").touch()
+    for index in (ImageIndex(folder), ImageIndex(folder, is_given=True)):
+        told = "did you mean 003CEE_B.png? Capitals, accents and signs must be alike, also in endings such as _mask; "
+        assert remedy(index, "gone", name) == told + "rename one of the two"
+        assert "003CEE" not in remedy(index, "003CEE_C.png", "---")
 
 
 def test_label_files_are_no_images(folder: Path) -> None:

@@ -58,6 +58,22 @@ def test_background_is_no_class(tmp_path: Path) -> None:
         assert result.skipped == {}
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"points": [[1, 1]], "shape_type": "point"},
+        {"points": [[1, 1], [2, 2], [3, 1]], "shape_type": "linestrip"},
+        {"points": [[1, 1], [2, 2]], "shape_type": "polygon"},
+        {"points": [[1, 1]], "shape_type": "circle"},
+        {"points": "none"},
+    ],
+)
+def test_what_is_left_out_names_no_class(odd: dict[str, Any]) -> None:
+    shapes = [LEFT, BOX, {"label": "dot", **odd}]
+    assert labelme_classes({"shapes": shapes}, path=Path("a.json")) == {"a", "b"}
+    assert labelme_classes({"shapes": [*shapes, {**CIRCLE, "label": "dot"}]}, path=Path("a.json")) == {"a", "b", "dot"}
+
+
 def test_what_makes_no_object_is_counted(tmp_path: Path) -> None:
     odd = [
         {"label": "a", "points": [[1, 1]], "shape_type": "point"},

@@ -112,6 +112,15 @@ def test_groups_are_classes(tmp_path: Path) -> None:
         drawn(tmp_path / "b.zip", is_semantic=True)
 
 
+def test_a_point_without_a_group_leaves_groups_their_classes(tmp_path: Path) -> None:
+    point = ImagejRoi.frompoints(np.array([[1, 1]], np.int32))
+    point.roitype = ROI_TYPE.POINT
+    roiwrite(tmp_path / "a.zip", [outline(0, 0, 2, group=3), point], name=["a.roi", "b.roi"])
+    result = drawn(tmp_path / "a.zip", is_semantic=True)
+    assert result.labels[0, 0, 0].tolist() == [3, 3, 0, 0, 0, 0, 0, 0]
+    assert result.skipped == {NO_AREA: 1}
+
+
 def archive(path: Path, **entries: bytes) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in entries.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unetseg.labels.scattered import FEW, is_scattered
+from napari_unetseg.labels.scattered import FEW, describe_scattered, is_scattered
 
 
 @pytest.fixture
@@ -45,3 +45,10 @@ def test_many_numbers_are_objects(classes: np.ndarray) -> None:
     classes[19, 19] = FEW + 1
     assert is_scattered(classes) == [False] * (FEW + 1)
     assert is_scattered(np.zeros((4, 4), np.int32)) == []
+
+
+def test_more_than_half_of_all_numbers_decide() -> None:
+    assert describe_scattered([]) == describe_scattered([[]]) == ""
+    assert describe_scattered([[True, True], [False, False], []]) == ""
+    assert describe_scattered([[True, True], [True, True, False]]).startswith("at most 3 numbers, most of them in many")
+    assert describe_scattered([[True], [True]]) == "one number in many separate pieces, as a mask does"

@@ -18,7 +18,8 @@ from napari_unetseg.images.read import open_image, read_labels
 from napari_unetseg.images.write import write_image
 from napari_unetseg.schema.errors import InputError
 from napari_unetseg.schema.events import Event, Note
-from napari_unetseg.tasks.import_labels import Imported, import_labels
+from napari_unetseg.tasks.import_labels import import_labels
+from napari_unetseg.tasks.imported import Imported
 
 LABELS = np.zeros((8, 10), np.uint8)
 LABELS[1:3, 1:4], LABELS[4:7, 5:9] = 1, 2
@@ -144,6 +145,14 @@ def test_every_format_gives_the_same_pairs(tmp_path: Path, photos: Path, out: Pa
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_files_come_in_the_order_of_their_names(tmp_path: Path, photos: Path, out: Path) -> None:
+    folder = folder_of(tmp_path)
+    for name in ("cell10.npz", "cell9.npy", "cell11.png", "00071198.npy", "280.npz"):
+        (folder / name).touch()
+    result, _ = run(folder, images=photos, output=out)
+    assert [item.item for item in result.items] == ["280.npz", "00071198.npy", "cell9.npy", "cell10.npz", "cell11.png"]
+
+
 def test_images_keep_axes_and_pixel_size(tmp_path: Path, photos: Path, out: Path) -> None:
     folder = folder_of(tmp_path)
     write_as("npy", folder)
@@ -205,6 +214,7 @@ def test_a_bad_annotation_stops_no_other(tmp_path: Path, photos: Path, out: Path
     result, notes = run(folder, images=photos, output=out)
     errors = {item.item: item.error or "" for item in result.items}
     assert errors.pop("a.json") == ""
+    assert [item.item for item in result.items] == ["a.json", "again.json", "broken.json", "gone.json", "other.json"]
     assert "holds no image of that name (gone)" in errors.pop("gone.json")
     assert "a.tif is annotated in a.json already" in errors.pop("again.json")
     assert "is not JSON" in errors.pop("broken.json")
@@ -240,6 +250,18 @@ def test_annotations_that_are_of_no_use_give_no_empty_labels(tmp_path: Path, pho
         None,
     ]
     assert [path.name for path in sorted(out.rglob("*.tif"))] == ["b.tif", "b.tif"]
+
+
+def test_nothing_imported_leaves_no_folders(tmp_path: Path, photos: Path, out: Path) -> None:
+    labelme(tmp_path / "gone.json")
+    result, _ = run(tmp_path / "gone.json", images=photos, output=out, has_palette=True)
+    assert [item.error is None for item in result.items] == [False]
+    assert not out.exists()
+    job = import_labels(tmp_path / "gone.json", images=photos, output=out)
+    next(job)
+    assert (out / "labels").is_dir()
+    job.close()
+    assert not out.exists()
 
 
 def test_blank_masks_say_that_nothing_is_there(tmp_path: Path, photos: Path, out: Path) -> None:

@@ -12,7 +12,7 @@ from napari_unetseg.cli.report import Report, reporting
 from napari_unetseg.cli.trained import quoted
 
 if TYPE_CHECKING:
-    from napari_unetseg.tasks.import_labels import Imported
+    from napari_unetseg.tasks.imported import Imported
 
 AnnotationName = Literal["masks", "labels", "palette", "colours", "coco", "labelme", "imagej"]
 

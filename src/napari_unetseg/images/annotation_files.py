@@ -88,7 +88,7 @@ def _list(place: Path, *, images: Path, format: AnnotationFormat | None) -> dict
     groups = {
         "JSON file": [path for path in files if path.suffix.lower() == ".json"],
         "ImageJ ROI file": [path for path in files if path.suffix.lower() in (".zip", ".roi")],
-        "label file": pictures + [path for path in files if path.suffix.lower() == ".npz"],
+        "label file": sorted([*pictures, *(path for path in files if path.suffix.lower() == ".npz")], key=natural_key),
     }
     if is_folder and (format == "masks" or not any(groups.values())):
         groups["folder of masks"] = mask_folders(place)
@@ -134,7 +134,7 @@ def _read_json_files(
     is_semantic: bool,
     listed: Sequence[str],
 ) -> Annotations:
-    """Read COCO and LabelMe files; classes are numbered as they are `listed`, else by name over all of them."""
+    """Read COCO and LabelMe files in their order; classes are numbered as they are `listed`, else over all of them."""
     values: dict[Path, dict[str, Any]] = {}
     errors: dict[Path, str] = {}
     names: list[str] = []
@@ -162,21 +162,21 @@ def _read_json_files(
         check_listed(unlisted, listed=listed, where=str(used[unlisted[0]]) if unlisted else "")
     classes = tuple(listed or dict.fromkeys([*names, *sorted(labels)])) if is_semantic else ()
     numbers = {name: number for number, name in enumerate(classes, start=1)} if is_semantic else None
-    items: list[Annotation] = []
+    items: dict[Path, list[Annotation]] = {}
     notes: list[str] = []
 
     def take(path: Path) -> None:
         if is_coco(values[path]):
-            found, told = read_coco(values[path], path=path, numbers=numbers)
-            items.extend(found)
+            items[path], told = read_coco(values[path], path=path, numbers=numbers)
             notes.extend(told)
         else:
-            items.append(read_labelme(values[path], path=path, numbers=numbers))
+            items[path] = [read_labelme(values[path], path=path, numbers=numbers)]
 
     for path in values:
         _noting(errors, path, take)
-    items += [Annotation(path.name, error=error) for path, error in errors.items()]
-    return Annotations(tuple(items), classes, tuple(notes), tuple(paths))
+    items |= {path: [Annotation(path.name, error=error)] for path, error in errors.items()}
+    ordered = [item for path in paths for item in items[path]]
+    return Annotations(tuple(ordered), classes, tuple(notes), tuple(paths))
 
 
 def _noting(errors: dict[Path, str], path: Path, read: Callable[[Path], None]) -> None:

@@ -33,9 +33,10 @@ def coco_classes(value: dict[str, Any], *, path: Path) -> list[str]:
 
 
 def used_classes(value: dict[str, Any], *, path: Path) -> list[str]:
-    """Return those of the classes that an annotation has; exports list categories that nothing is of."""
+    """Return those of the classes that an outline is of; exports list categories that nothing is of, or only boxes."""
     categories = _categories(value, path=path)
-    used = {categories.get(_key(one.get("category_id")) or "") for one in list_in(value, "annotations", path=path)}
+    outlined = [one for one in list_in(value, "annotations", path=path) if _has_outline(one.get("segmentation"))]
+    used = {categories.get(_key(one.get("category_id")) or "") for one in outlined}
     return [name for name in coco_classes(value, path=path) if name in used]
 
 
@@ -117,11 +118,21 @@ def _annotation(
 def _patch(segmentation: object, *, shape: tuple[int, int]) -> Patch:
     if isinstance(segmentation, dict):
         return patch_of(decode_runs(segmentation, shape=shape))
-    if isinstance(segmentation, list) and segmentation:
-        parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
-        if all(isinstance(part, list) for part in parts):
-            return fill(parts, shape=shape)
+    if rings := _rings(segmentation):
+        return fill(rings, shape=shape)
     raise OutlineError(NO_OUTLINE)
+
+
+def _has_outline(segmentation: object) -> bool:
+    return isinstance(segmentation, dict) or bool(_rings(segmentation))
+
+
+def _rings(segmentation: object) -> list[list[Any]]:
+    """Return the polygons of an annotation, of which some exports write the only one without a list around it."""
+    if not isinstance(segmentation, list) or not segmentation:
+        return []
+    parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
+    return parts if all(isinstance(part, list) for part in parts) else []
 
 
 def _categories(value: dict[str, Any], *, path: Path) -> dict[str, str]:

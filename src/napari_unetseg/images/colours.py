@@ -102,8 +102,21 @@ def read_colour_mask(path: Path, *, table: ColourTable) -> np.ndarray:
         raise InputError(f"{path}: a mask in colours is one plane, got {source.axes.letters} of shape {source.shape}")
     pixels = np.moveaxis(source.read(z=0), 0, -1)  # (Y, X, C)
     if pixels.shape[-1] == 1:
+        _check_greys(pixels, table=table, name=str(path))
         pixels = np.repeat(pixels, 3, axis=-1)  # greys: red, green and blue are alike
     return colours_to_classes(pixels, table=table, name=str(path))
+
+
+def _check_greys(pixels: np.ndarray, *, table: ColourTable, name: str) -> None:
+    """Refuse numbers that are no greys: not of 8 bits, or none of them but 0 is a colour that the table has."""
+    found = np.unique(pixels)
+    is_known = [int(grey) * 0x010101 in table.numbers for grey in found if grey]
+    if pixels.dtype == np.uint8 and (any(is_known) or not is_known):
+        return
+    raise InputError(
+        f"{name}: holds one number per pixel (type {pixels.dtype}, {found[0]} to {found[-1]}), not colours; leave "
+        "--colours and --format colours out, and say with --semantic if the numbers are classes"
+    )
 
 
 def readable(code: int) -> str:

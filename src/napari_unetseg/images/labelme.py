@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_unetseg.images.annotation import Annotation
 from napari_unetseg.images.canvas import Canvas, Drawn
 from napari_unetseg.images.json_file import list_in, read_json
@@ -21,8 +23,8 @@ def is_labelme(value: Mapping[str, Any]) -> bool:
 
 
 def labelme_classes(value: dict[str, Any], *, path: Path) -> set[str]:
-    """Return the labels in a file that are classes."""
-    labels = {str(shape.get("label")) for shape in list_in(value, "shapes", path=path)}
+    """Return the labels in a file that are classes; those of points and lines, which are left out, are none."""
+    labels = {str(shape.get("label")) for shape in list_in(value, "shapes", path=path) if _has_outline(shape)}
     return {label for label in labels if number_of_word(label) is None}
 
 
@@ -56,19 +58,37 @@ def read_labelme(value: dict[str, Any], *, path: Path, numbers: Mapping[str, int
     return Annotation(path.name, names, draw)
 
 
+def _has_outline(shape: dict[str, Any]) -> bool:
+    try:
+        _outline(shape)
+    except OutlineError:
+        return False
+    return True
+
+
 def _patch(shape: dict[str, Any], *, shape_of: tuple[int, int]) -> Patch:
-    points, kind = shape.get("points"), shape.get("shape_type") or "polygon"
-    if not isinstance(points, list):
-        raise OutlineError(FEW_POINTS)
-    if kind == "polygon" or (kind == "rectangle" and len(points) > 2):
+    kind, points = _outline(shape)
+    if kind == "polygon":
         return fill([points], shape=shape_of)
-    if kind not in ("rectangle", "circle"):
-        raise OutlineError(f"shape of the type {str(kind)[:20]}")
-    ends = points_of(points)
-    if len(ends) != 2:
-        raise OutlineError(f"{kind} without its 2 points")
-    (x0, y0), (x1, y1) = ends.tolist()
+    (x0, y0), (x1, y1) = points.tolist()
     if kind == "rectangle":
         return fill([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], shape=shape_of)
     radius = math.hypot(x1 - x0, y1 - y0)
     return fill_ellipse(centre=(x0, y0), radii=(radius, radius), shape=shape_of)
+
+
+def _outline(shape: dict[str, Any]) -> tuple[str, np.ndarray]:
+    """Return whether a shape is a polygon, rectangle or circle, and its points; others are an `OutlineError`."""
+    points, kind = shape.get("points"), shape.get("shape_type") or "polygon"
+    if not isinstance(points, list):
+        raise OutlineError(FEW_POINTS)
+    if kind == "rectangle" and len(points) > 2:
+        kind = "polygon"
+    if kind not in ("polygon", "rectangle", "circle"):
+        raise OutlineError(f"shape of the type {str(kind)[:20]}")
+    found = points_of(points)
+    if kind == "polygon" and len(found) < 3:
+        raise OutlineError(FEW_POINTS)
+    if kind != "polygon" and len(found) != 2:
+        raise OutlineError(f"{kind} without its 2 points")
+    return kind, found

@@ -23,6 +23,7 @@ DAMAGED = "ROI that is damaged"
 _LARGEST_ROI, _LARGEST_ZIP = 2**26, 2**29
 """Bytes, unpacked, of a ROI and of all in an archive."""
 _OUTLINED = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+_WITHOUT_AREA = (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.IMAGE, ROI_SUBTYPE.ARROW)
 _ROI_ERRORS = (ValueError, TypeError, IndexError, OverflowError, struct.error, RuntimeError)
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
 
@@ -30,14 +31,14 @@ _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
 def roi_annotation(path: Path, *, is_semantic: bool) -> Annotation:
     """Return the annotation that a .roi or .zip file is of the image of its name.
 
-    Of a stack, a ROI lies in the plane that ImageJ noted. With `is_semantic` a ROI's group is its class; 1 if no ROI of
-    the file has a group.
+    Of a stack, a ROI lies in the plane that ImageJ noted. With `is_semantic` a ROI's group is its class; 1 if no ROI
+    with an area has a group.
     """
 
     def draw(source: ImageSource) -> Drawn:
         canvas = Canvas(source.sizes, name=path.name)
         found = list(_read(path, canvas=canvas))
-        groups = {roi.group for roi in found}
+        groups = {roi.group for roi in found if _has_area(roi)}
         if is_semantic and 0 in groups and len(groups) > 1:
             raise InputError(f"{path}: some ROIs have a group and others none; give all of them a group, their class")
         for index, roi in enumerate(found, start=1):
@@ -94,8 +95,13 @@ def _check_archive(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         raise InputError(f"{path}: holds no ROIs; save them with 'Save...' in the ROI Manager")
 
 
+def _has_area(roi: ImagejRoi) -> bool:
+    has_outline = roi.composite or roi.roitype in (*_OUTLINED, ROI_TYPE.RECT, ROI_TYPE.OVAL)
+    return has_outline and roi.subtype not in _WITHOUT_AREA
+
+
 def _patch(roi: ImagejRoi, *, shape: tuple[int, int]) -> Patch:
-    if roi.subtype in (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.IMAGE, ROI_SUBTYPE.ARROW):
+    if not _has_area(roi):
         raise OutlineError(NO_AREA)
     if roi.composite:
         try:
@@ -105,8 +111,6 @@ def _patch(roi: ImagejRoi, *, shape: tuple[int, int]) -> Patch:
         return fill(list(rings), shape=shape, has_holes=True)
     if roi.roitype in _OUTLINED:
         return fill([roi.coordinates()], shape=shape)
-    if roi.roitype not in (ROI_TYPE.RECT, ROI_TYPE.OVAL):
-        raise OutlineError(NO_AREA)
     x, y, width, height = float(roi.left), float(roi.top), float(roi.right - roi.left), float(roi.bottom - roi.top)
     if roi.subpixelrect:
         x, y, width, height = roi.xd, roi.yd, roi.widthd, roi.heightd

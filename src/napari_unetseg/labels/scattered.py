@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,20 @@ def is_scattered(labels: NDArray[np.int32]) -> list[bool]:
         _pieces(labels[box] == number) >= PIECES and (count == 1 or labels[box].size >= SPREAD * labels.size)
         for number, box in enumerate(boxes, start=1)
     ]
+
+
+def describe_scattered(found: Sequence[list[bool]]) -> str:
+    """Say what label maps hold if more than half of all their numbers stand for many objects; empty if they do not.
+
+    `found` is what `is_scattered` tells of each of them.
+    """
+    numbers = [one for image in found for one in image]
+    if 2 * sum(numbers) <= len(numbers):
+        return ""
+    most = max(map(len, found))
+    if most > 1:
+        return f"at most {most} numbers, most of them in many separate pieces, as classes are"
+    return "one number in many separate pieces, as a mask does"
 
 
 def _pieces(shape: NDArray[np.bool_]) -> int:

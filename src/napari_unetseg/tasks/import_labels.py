@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,9 @@ from napari_unetseg.images.atomic import remove
 from napari_unetseg.images.axes import label_axes
 from napari_unetseg.images.budget import check_allocation
 from napari_unetseg.images.canvas import Drawn
+from napari_unetseg.images.folders import made
 from napari_unetseg.images.image_names import ImageIndex
-from napari_unetseg.images.label_ids import IGNORE, to_ids
+from napari_unetseg.images.label_ids import to_ids
 from napari_unetseg.images.layouts import fit_labels, output_names
 from napari_unetseg.images.notes import GroupedNotes
 from napari_unetseg.images.pairs import IMAGES, LABELS
@@ -24,36 +24,16 @@ from napari_unetseg.images.palette import PaletteError, write_palette
 from napari_unetseg.images.read import open_image
 from napari_unetseg.images.source import ImageSource
 from napari_unetseg.images.write import write_image
-from napari_unetseg.labels.classes import WHITE, as_classes
+from napari_unetseg.labels.classes import as_classes
 from napari_unetseg.labels.plausible import check_plausible
 from napari_unetseg.schema.config import MAX_CLASSES
 from napari_unetseg.schema.errors import InputError, UnetSegError
 from napari_unetseg.schema.events import Event, ItemDone, Note
 from napari_unetseg.schema.words import counted
+from napari_unetseg.tasks.imported import Imported, Tally
 
 PALETTE = "palette"
 """The folder of palette PNGs, beside those of images and labels."""
-
-
-@dataclass(slots=True)
-class Imported:
-    """What came of an import: an entry for each image, and what was lost on the way."""
-
-    images: Path
-    labels: Path
-    is_semantic: bool = False
-    """Labels are classes."""
-    classes: tuple[str, ...] = ()
-    """Names of the classes 1, 2, ... if they have some."""
-    items: list[ItemDone] = field(default_factory=list)
-    shared: int = 0
-    """Pixels that lie in more than one object."""
-    ignored: int = 0
-    """Pixels that are -1, "not annotated"."""
-    skipped: Counter[str] = field(default_factory=Counter)
-    """How often something in the annotations made no object, by what it was."""
-    without_annotation: list[Path] = field(default_factory=list)
-    """Images that nothing is known of; they are not written."""
 
 
 def import_labels(
@@ -78,36 +58,35 @@ def import_labels(
     the labels. Files that are there are refused before any work, unless they may be replaced (`overwrite`); images and
     annotations that were given never are. What cannot be imported is an `ItemDone` with its error.
     """
-    images = images or (annotations if annotations.is_dir() else annotations.parent)
+    is_given, images = images is not None, images or (annotations if annotations.is_dir() else annotations.parent)
     found = find_annotations(
         annotations, images=images, format=format, is_semantic=is_semantic, colours=colours, classes=classes
     )
     for note in found.notes:
         yield Note(note)
-    index = ImageIndex(images, without=set(found.files), is_for_one=len(found.items) == 1)
+    index = ImageIndex(images, without=set(found.files), is_for_one=len(found.items) == 1, is_given=is_given)
     places = [_find(annotation, index=index) for annotation in found.items]
     names = output_names([place for place in places if isinstance(place, Path)], folder=output / IMAGES, suffix=".tif")
-    _prepare(list(names.values()), output=output, given=[*names, *found.files], has_palette=has_palette, may=overwrite)
+    targets, given = list(names.values()), [*names, *found.files]
+    folders = _folders(targets, output=output, given=given, has_palette=has_palette, may=overwrite)
     is_semantic = is_semantic or colours is not None
     result = Imported(output / IMAGES, output / LABELS, is_semantic, found.classes, without_annotation=index.left())
-    tally, notes = _Tally(result), GroupedNotes()
-    for number, (annotation, place) in enumerate(zip(found.items, places, strict=True), start=1):
-        item = ItemDone(annotation.name, number, len(places), error=place if isinstance(place, str) else None)
-        if isinstance(place, Path):
-            try:
-                source = open_image(place, axes=axes)
-                drawn, labels = _draw(annotation, source, classes=found.classes if is_semantic else None)
-                target = names[place]
-                without_palette = _write(source, labels, target=target, has_palette=has_palette)
-                notes.add(source)
-                tally.without_palette += without_palette
-                tally.add(annotation.name, drawn, labels)
-                item = ItemDone(annotation.name, number, len(places), result.labels / target.name, _count(labels))
-            except UnetSegError as problem:
-                text = str(problem)
-                item = ItemDone(annotation.name, number, len(places), error=text)
-        result.items.append(item)
-        yield item
+    tally, notes = Tally(result), GroupedNotes()
+    with made(folders):
+        for number, (annotation, place) in enumerate(zip(found.items, places, strict=True), start=1):
+            item = ItemDone(annotation.name, number, len(places), error=place if isinstance(place, str) else None)
+            if isinstance(place, Path):
+                try:
+                    source = open_image(place, axes=axes)
+                    drawn, labels = _draw(annotation, source, classes=found.classes if is_semantic else None)
+                    tally.without_palette += _write(source, labels, target=names[place], has_palette=has_palette)
+                    notes.add(source)
+                    tally.add(annotation.name, drawn, labels)
+                    item = replace(item, output=result.labels / names[place].name, objects=_count(labels))
+                except UnetSegError as problem:
+                    item = replace(item, error=str(problem))
+            result.items.append(item)
+            yield item
     for text in [*notes.sentences(), *tally.sentences()]:
         yield Note(text)
     return result
@@ -123,15 +102,15 @@ def _find(annotation: Annotation, *, index: ImageIndex) -> Path | str:
         return str(error)
 
 
-def _prepare(
+def _folders(
     targets: Sequence[Path],
     *,
     output: Path,
     given: Sequence[Path],
     has_palette: bool,
     may: bool,
-) -> None:
-    """Refuse what would replace files, originals above all, then make the folders."""
+) -> list[Path]:
+    """Return the folders to be written to; what would replace files, originals above all, is refused."""
     folders = [output / IMAGES, output / LABELS, *([output / PALETTE] if has_palette else [])]
     originals = {path.resolve().parent for path in given}
     for folder in folders:
@@ -148,11 +127,7 @@ def _prepare(
             f"{standing[0]}: {counted(len(standing), 'file')} of this import there already; pass --overwrite to "
             "replace them, or choose another folder"
         )
-    for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+    return folders
 
 
 def _draw(annotation: Annotation, source: ImageSource, *, classes: Sequence[str] | None) -> tuple[Drawn, np.ndarray]:
@@ -205,69 +180,3 @@ def _write_palette(path: Path, ids: np.ndarray) -> list[str]:
 def _count(labels: np.ndarray) -> int:
     """Return the number of objects, or of classes that occur."""
     return int(np.unique(labels[labels > 0]).size)
-
-
-class _Tally:
-    """Adds up what is lost on the way, and where most of it was."""
-
-    def __init__(self, result: Imported) -> None:
-        self._result = result
-        self._shared: dict[str, int] = {}
-        self._skipped: dict[str, str] = {}
-        self._keeper = ""
-        self._empty: list[str] = []
-        self._whole: list[str] = []
-        self.without_palette: list[str] = []
-        """Why some labels have no palette PNG."""
-
-    def add(self, name: str, drawn: Drawn, labels: np.ndarray) -> None:
-        """Take in one image."""
-        result = self._result
-        result.shared += drawn.shared
-        result.ignored += int(np.count_nonzero(labels == IGNORE)) if labels.dtype.kind == "i" else 0
-        result.skipped.update(drawn.skipped)
-        self._keeper = drawn.keeper
-        if drawn.shared:
-            self._shared[name] = drawn.shared
-        for what in drawn.skipped:
-            self._skipped.setdefault(what, name)
-        ids = np.unique(labels[labels > 0]).tolist()
-        if not ids:
-            self._empty.append(name)
-        elif ids == [WHITE] and not result.is_semantic:
-            self._whole.append(name)
-
-    def sentences(self) -> list[str]:
-        """Say what a person should know."""
-        result, texts = self._result, []
-        if self._shared:
-            most = max(self._shared, key=lambda name: self._shared[name])
-            texts.append(
-                f"{counted(result.shared, 'pixel')} in more than one object (most in {most}: {self._shared[most]:,}), "
-                f"kept by {self._keeper}"
-            )
-        texts += [
-            f"skipped: {what}, {counted(number, 'time')} (first in {self._skipped[what]})"
-            for what, number in result.skipped.items()
-        ]
-        if result.ignored:
-            texts.append(
-                f"{counted(result.ignored, 'pixel')} not annotated: -1 in the label files, which 'train' learns "
-                "nothing from and 'evaluate' does not score"
-            )
-        if self._whole:
-            texts.append(
-                f"{counted(len(self._whole), 'label map')} of 0 and {WHITE} alone ({_listed(self._whole)}): a mask, in "
-                "which all cells are one object; number the cells, or import classes with --semantic"
-            )
-        if self._empty:
-            texts.append(f"{counted(len(self._empty), 'image')} without an object: {_listed(self._empty)}")
-        if self.without_palette:
-            texts.append(f"{counted(len(self.without_palette), 'palette')} not written: {self.without_palette[0]}")
-        if left := [path.name for path in result.without_annotation]:
-            texts.append(f"{counted(len(left), 'image')} without annotations, left out: {_listed(left)}")
-        return texts
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -13,7 +13,7 @@ from napari_unetseg.images import normalize
 from napari_unetseg.images.normalize import Stretch
 from napari_unetseg.labels.classes import as_classes
 from napari_unetseg.labels.ids import IGNORE, compact, object_boxes
-from napari_unetseg.labels.scattered import is_scattered
+from napari_unetseg.labels.scattered import describe_scattered, is_scattered
 from napari_unetseg.schema.config import NormalizationConfig, Recipe, TargetConfig
 from napari_unetseg.schema.decoding import DecodingConfig
 from napari_unetseg.schema.errors import InputError
@@ -104,19 +104,12 @@ def _labels_of(sample: Sample, *, target: TargetConfig) -> np.ndarray:
 
 
 def _check_objects(painted: Sequence[Sample]) -> None:
-    """Refuse masks and classes: of all numbers in all label maps, more than half stand for many objects each."""
-    found = [is_scattered(sample.labels) for sample in painted]
-    numbers = [one for image in found for one in image]
-    if 2 * sum(numbers) <= len(numbers):
-        return
-    most = max(map(len, found))
-    what = "one number in many separate pieces, as a mask does"
-    if most > 1:
-        what = f"at most {most} numbers, most of them in many separate pieces, as classes are"
-    raise InputError(
-        f"{painted[0].name}: every label map holds {what}; learn classes (--target semantic, in the dock 'Labels are: "
-        "classes'), or give every object its own number first, for example with skimage.measure.label"
-    )
+    """Refuse masks and classes, whose numbers stand for many objects each."""
+    if what := describe_scattered([is_scattered(sample.labels) for sample in painted]):
+        raise InputError(
+            f"{painted[0].name}: every label map holds {what}; learn classes (--target semantic, in the dock 'Labels "
+            "are: classes'), or give every object its own number first, for example with skimage.measure.label"
+        )
 
 
 def split(samples: Sequence[Sample], *, fraction: float, seed: int) -> tuple[list[Sample], list[Sample], str]:
