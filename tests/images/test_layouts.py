@@ -59,7 +59,8 @@ def test_two_files_are_a_pair(tmp_path: Path) -> None:
         (["a.tif"], ["a.tif", "c.tif"], r"1 label file without an image \(c\.tif\)"),
         (["a.tif"], ["b.tif"], r"a\.tif.*b\.tif"),
         (["a.tif"], ["a.png", "a.jpg"], "several label files"),
-        ([], [], "no image files"),
+        ([], ["a.tif"], "i: holds no images; check the path"),
+        (["a.tif"], [], "l: holds no label files; check the path"),
     ],
 )
 def test_unpaired_files_are_named(images: list[str], labels: list[str], message: str, tmp_path: Path) -> None:

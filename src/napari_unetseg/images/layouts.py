@@ -74,6 +74,9 @@ def _pair(
         )
     right = left if left.resolve() == right.resolve() else right
     named, right_files = _split(list_left(left), _list_labels(right))
+    for folder, files, noun in ((left, named, words.left), (right, right_files, words.right)):
+        if not files and (left != right or not (named or right_files)):
+            raise InputError(f"{folder}: holds no {noun}s; check the path and the kind of files")
     free = _LabelIndex(right_files)
     found = {path: free.take(free.by_name(name)) for path, name in named.items()}  # equal names go before similar ones
     found = {path: label or free.take(free.by_suffix(named[path])) for path, label in found.items()}
@@ -113,10 +116,10 @@ def fit_labels(labels: np.ndarray, *, image: ImageSource, name: str) -> np.ndarr
     letters = label_axes(image.axes.letters)
     shape = tuple(image.sizes[letter] for letter in letters)
     if _without_ones(labels.shape) != _without_ones(shape) or labels.shape[-2:] != shape[-2:]:
+        read_as = letters if letters == image.axes.letters else f"{letters}, of an image {image.axes.letters}"
         raise InputError(
             f"{name}: labels of shape {labels.shape} do not fit {image.path or image.name}: "
-            f"{shape} ({letters}, read as {image.axes.letters}); "
-            "give labels of the same size"
+            f"{shape} ({read_as}); give labels of the same size"
         )
     return labels.reshape(shape)
 
@@ -259,8 +262,7 @@ def _unpaired_message(left: Path, right: Path, *, lonely: Sequence[Path], free: 
         )
         if paths
     ]
-    wrong = " and ".join(parts) or "no image files"
-    return f"{left} and {right}: {wrong}; pair them by equal names, or STEM_labels beside STEM"
+    return f"{left} and {right}: {' and '.join(parts)}; pair them by equal names, or STEM_labels beside STEM"
 
 
 def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
