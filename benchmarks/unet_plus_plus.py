@@ -3,12 +3,13 @@
 What the common example of this network does (foreground against background, images of all kinds squeezed to 96 x 96
 pixels, labels by the nearest pixel, batches of 16, width 32, deep supervision; IoU 0.84), with this package's training.
 Its split is another: the validation images of the three kinds here. Printed is the IoU of the foreground, over all
-pixels and as the mean over images, for each of the networks.
+pixels and as the mean over images, for each of the networks; `results/unet_plus_plus.json` keeps a row of each run.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from datasets import samples
-from report import publish
+from report import RESULTS, publish
 from skimage.transform import resize
 
 from napari_unetseg.images import normalize
@@ -29,6 +30,7 @@ from napari_unetseg.tasks.predict import Predictor
 from napari_unetseg.tasks.samples import Sample
 
 SETS = ("dsb2018_fluo", "dsb2018_histology", "dsb2018_brightfield")
+NAME = "unet_plus_plus"
 EDGE = 96
 AUGMENTATIONS = {
     "as ever": AugmentationConfig(),
@@ -45,15 +47,17 @@ def main() -> None:
     parser.add_argument("--loss", default="cross_entropy_dice")
     parser.add_argument("--smooth", action="store_true", help="smooth images before they are made smaller")
     parser.add_argument("--augmentation", default="as ever", choices=AUGMENTATIONS)
-    parser.add_argument("--name", default="unet_plus_plus", help="name of the results")
     options = parser.parse_args()
     held = [sample for name in SETS for sample in _squeezed(name, "val", is_smoothed=options.smooth)]
-    rows = []
+    file = RESULTS / f"{NAME}.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
     for network in options.networks:
         model = _trained(network, options=options)
-        told = {name: getattr(options, name) for name in ("width", "loss", "augmentation", "smooth")}
-        rows.append({"network": network, **told, **_scores(model, held)})
-    publish(options.name, rows, steps=options.steps, images=len(held))
+        told = {key: getattr(options, key) for key in ("steps", "width", "loss", "augmentation", "smooth")}
+        run = {"network": network, **told}
+        rows = [row for row in rows if any(row[key] != value for key, value in run.items())]
+        rows.append({**run, **_scores(model, held)})
+        publish(NAME, rows, images=len(held))
 
 
 def _squeezed(name: str, part: str, *, is_smoothed: bool) -> Iterator[Sample]:
