@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from napari_unetseg.cli.layers import RecipeLayers
-from napari_unetseg.cli.network_settings import assignments, share_out
+from napari_unetseg.cli.network_settings import assignments, share_out, takers
 from napari_unetseg.models.file import read_card
 from napari_unetseg.schema.config import NetworkConfig
 from napari_unetseg.schema.errors import InputError
@@ -114,3 +114,13 @@ def test_the_settings_of_a_network_are_listed(run) -> None:
     assert [setting["name"] for setting in entry["settings"]] == ["encoder", "kernel"]
     assert "nothing to set" in run("models", "networks", "enet").out
     assert run("models", "networks", "unett").code == 2
+
+
+def test_who_takes_a_setting_is_told_where_not_all_do() -> None:
+    configs = [NetworkConfig(architecture=name) for name in ("unet", "gcn", "dfn")]
+    texts = {"encoder": "resnet18", "attention": "true"}
+    assert takers(texts, configs=configs) == [
+        "--set encoder=resnet18 is for gcn, dfn only, the others have no such setting",
+        "--set attention=true is for unet only, the others have no such setting",
+    ]
+    assert takers({"encoder": "resnet18"}, configs=configs[1:]) == []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unetseg.cli.network_settings import SetOption, assignments, share_out
+from napari_unetseg.cli.network_settings import SetOption, assignments, share_out, takers
 from napari_unetseg.cli.options import (
     AxesOption,
     ChannelOption,
@@ -107,6 +107,8 @@ def compare(
 
         report.when_stopped = lambda: f"{output / 'compare.csv'} has what is done; start again with the others"
         configs = share_out(texts, configs=_configs(chosen, recipe=final))
+        for text in takers(texts, configs=configs):
+            report.note(text)
         drive(
             task.compare(samples, networks=configs, recipe=final, folder=output, device=device, keep=keep),
             report=report,

@@ -84,6 +84,19 @@ def share_out(texts: Mapping[str, str], *, configs: Sequence[NetworkConfig]) -> 
     ]
 
 
+def takers(texts: Mapping[str, str], *, configs: Sequence[NetworkConfig]) -> list[str]:
+    """Say of each setting that not all of the networks know which of them take it."""
+    from napari_unetseg.networks import registry
+    from napari_unetseg.networks.setting import fields_of
+
+    told = []
+    for name, text in texts.items():
+        taking = [one.architecture for one in configs if name in fields_of(registry.kind_of(one.architecture))]
+        if len(taking) < len(configs):
+            told.append(f"--set {name}={text} is for {', '.join(taking)} only, the others have no such setting")
+    return told
+
+
 def _with(config: NetworkConfig, texts: Mapping[str, str]) -> NetworkConfig:
     from napari_unetseg.cli.settings import complaints
 
