@@ -15,7 +15,7 @@ def main() -> None:
     """Run the demo in a temporary folder and keep its picture."""
     model = sys.argv[1] if len(sys.argv) > 1 else "nuclei"
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "napari_unetseg.cli", "demo", "-o", folder, "--model", model]
+        command = [sys.executable, "-m", "napari_unetseg", "demo", "-o", folder, "--model", model]
         subprocess.run(command, check=True)
         TARGET.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(Path(folder) / "nuclei.png", TARGET)

@@ -135,7 +135,7 @@ def _kill(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     _write(stack, options.blocks, options.edge)
 
     def command(out: Path) -> list[str]:
-        words = [sys.executable, "-m", "napari_unetseg.cli", "segment", str(stack), "-o", str(out), "-m", options.model]
+        words = [sys.executable, "-m", "napari_unetseg", "segment", str(stack), "-o", str(out), "-m", options.model]
         words += ["--axes", "ZYX", "--memory", str(options.memory), "--format", options.format]
         return [*words, "--resume", "--json"]
 

@@ -165,17 +165,8 @@ def evaluate(stage: Stage) -> None:
 
 def batch(stage: Stage) -> None:
     """Segment a folder of images, and open one of them."""
-    command = [
-        sys.executable,
-        "-m",
-        "napari_unetseg.cli",
-        "simulate",
-        "practice",
-        "--stain",
-        "membranes",
-        "--count",
-        "6",
-    ]
+    words = ["simulate", "practice", "--stain", "membranes", "--count", "6"]
+    command = [sys.executable, "-m", "napari_unetseg", *words]
     subprocess.run(command, check=True, capture_output=True)
     stage.close()
     stage.layers.clear()
