@@ -66,6 +66,7 @@ class FANetFeedback(Network):
         "Of a large image each tile has bright pixels of its own, also where there is nothing but noise."
     )
     reference: ClassVar[str] = "Tomar et al. 2022, arXiv:2103.17235"
+    seam_error: float | None = 0.0045  # benchmarks/seams.py
     Settings: ClassVar[type[Config]] = FANetFeedbackSettings
     published_width: ClassVar[int] = 32
 
