@@ -105,6 +105,14 @@ def test_the_table_has_a_row_for_each_class_with_its_share() -> None:
     assert result.objects == np.count_nonzero(counts[1:])
 
 
+def test_a_class_may_fill_the_whole_plane_untold() -> None:
+    model = classes_model(count=2)
+    with torch.no_grad():
+        [*model.network.parameters()][-1][:] = torch.tensor([1e6, 0.0])  # of the last layer: all is background
+    events = list(segment.run(from_array(noise(20, 24), name="a"), model=model, tiling=FULL))
+    assert [event.message for event in events if isinstance(event, Note)] == []
+
+
 def test_planes_of_a_stack_count_together_and_time_points_apart() -> None:
     image = noise(2, 3, 40, 48)
     result = whole(from_array(image, axes="TZYX"), classes_model())

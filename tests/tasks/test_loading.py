@@ -129,9 +129,11 @@ def test_images_in_the_place_of_labels_are_refused(tmp_path: Path) -> None:
         finish(read_samples(tmp_path / "a.tif", tmp_path / "a.tif"))
 
 
-@pytest.mark.parametrize(("bad", "told"), [(1, 1), (3, 3), (7, 5)])
-def test_all_files_that_do_not_fit_are_named_at_once_up_to_five(tmp_path: Path, bad: int, told: int) -> None:
-    for number in range(8):
+@pytest.mark.parametrize(("count", "bad", "told", "left"), [(8, 1, 1, 0), (8, 3, 3, 0), (8, 7, 5, 3), (5, 5, 5, 0)])
+def test_all_files_that_do_not_fit_are_named_at_once_up_to_five(
+    tmp_path: Path, count: int, bad: int, told: int, left: int
+) -> None:
+    for number in range(count):
         for folder, edge in (("images", 8), ("labels", 9 if number < bad else 8)):
             (tmp_path / folder).mkdir(exist_ok=True)
             tifffile.imwrite(tmp_path / folder / f"{number}.tif", np.ones((8, edge), np.uint8))
@@ -139,5 +141,6 @@ def test_all_files_that_do_not_fit_are_named_at_once_up_to_five(tmp_path: Path, 
         finish(read_samples(tmp_path / "images", tmp_path / "labels"))
     lines = str(error.value).splitlines()
     assert len(lines) == (told + 1 if bad > 1 else 1)
-    assert [name for name in range(8) if any(f"{name}.tif" in line for line in lines)] == list(range(told))
-    assert ("not looked at any more" in lines[0]) == (told == 5)
+    assert [name for name in range(count) if any(f"{name}.tif" in line for line in lines)] == list(range(told))
+    assert ("more were not looked at" in lines[0]) == bool(left)
+    assert not left or f"({left} more" in lines[0]

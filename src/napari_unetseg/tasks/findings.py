@@ -77,7 +77,10 @@ class Classes:
 
 
 def overgrown(table: pd.DataFrame, *, shape: tuple[int, ...]) -> str:
-    """Say that an object fills nearly all of its plane or volume of `shape`, whose outline nobody sees; or nothing."""
+    """Say that an object fills nearly all of its plane or volume of `shape`, whose outline nobody sees; or nothing.
+
+    `table` has a row for each object of such planes or volumes, before those of linked planes are merged.
+    """
     size = "area_px" if len(shape) == 2 else "volume_px"
     largest = table[size].max() / math.prod(shape) if size in table and len(table) else 0.0
     if largest < FILLED:

@@ -67,7 +67,7 @@ def read_samples(
         in_colour |= {sample.origin for sample in new if channels is None and "S" in source.axes.letters}
         samples += new
         yield ItemDone(image_path.name, number, len(pairs))
-    _check_none(errors)
+    _check_none(errors, left=len(pairs) - number)
     for text in notes.sentences():
         yield Note(text)
     grey = _grey_origins(samples, in_colour=in_colour, in_channels=in_channels)
@@ -79,14 +79,14 @@ def read_samples(
     return samples
 
 
-def _check_none(errors: Sequence[InputError]) -> None:
-    """Raise the only error there is, or one that lists them."""
+def _check_none(errors: Sequence[InputError], *, left: int) -> None:
+    """Raise the only error there is, or one that lists them; `left` images were not looked at."""
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        perhaps = " (the others were not looked at any more)" if len(errors) == LISTED else ""
+        others = f" ({left} more were not looked at)" if left else ""
         told = "\n".join(f"  {error}" for error in errors)
-        raise InputError(f"{len(errors)} images cannot be learnt from{perhaps}:\n{told}") from errors[0]
+        raise InputError(f"{len(errors)} images cannot be learnt from{others}:\n{told}") from errors[0]
 
 
 def _across(

@@ -185,7 +185,7 @@ def run(
     if unusable:
         yield Note(f"{source.name}: {counted(unusable, 'pixel')} not finite (NaN or infinite), taken for dark")
     table = found.table()
-    if how := overgrown(table, shape=shape):
+    if not model.card.target.is_semantic and (how := overgrown(table, shape=shape)):
         yield Note(f"{source.name}: {how}")
     labels_out = None if out is None else from_canonical(out[:, None], axes=source.axes.letters)
     return Segmentation(labels_out, found.count, table, time.monotonic() - began, decoding)
